@@ -1,0 +1,59 @@
+# Everything starts here: `make help` lists the targets. Needs only make, git and Python 3.11 with venv.
+
+PYTHON ?= python3
+UV ?= uv
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+EXPERIMENT ?= experiments/point_goal.py
+ARGS ?=
+JOBS ?= 2
+export JAX_COMPILATION_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cvpo_jax/jax
+
+.DEFAULT_GOAL := help
+.PHONY: help install run bench test lint types gl lock
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## make .venv with the locked packages and this project (does nothing when up to date)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than Python 3.11: run make install PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# --no-deps: the lock is complete, and pip's resolver refuses safety-gymnasium's pins.
+$(INSTALLED): requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: install ## train: EXPERIMENT=experiments/point_goal.py ARGS="--section.option value"
+	$(BIN)/python -m cvpo_jax.run $(EXPERIMENT) $(ARGS)
+
+bench: install ## measure steps per second of EXPERIMENT
+	$(BIN)/python -m cvpo_jax.bench $(EXPERIMENT) $(ARGS)
+
+lint: install ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install ## mypy
+	$(BIN)/mypy
+
+test: install gl lint types ## lint, types and tests; ARGS="-m slow" for the long ones
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+# Pictures of the genuine environment need an offscreen GL library; without one those tests skip.
+gl:
+	@ldconfig -p 2>/dev/null | grep -qE 'libEGL_mesa|libOSMesa' || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	    libegl1 libegl-mesa0 libgl1-mesa-dri) >/dev/null || echo "No GL library could be installed: rendering tests skip."; \
+	else echo "No offscreen GL library: rendering tests skip. Remedy: apt-get install libegl1 libgl1-mesa-dri"; fi
+
+# Dependency resolution as [tool.uv] in pyproject.toml overrides it; names, versions and hashes only.
+lock: ## write requirements.lock anew (needs uv)
+	$(UV) pip compile pyproject.toml --group dev --group genuine --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --python-version 3.11 --python-platform x86_64-manylinux_2_28 --quiet -o requirements.lock
