@@ -1,0 +1,242 @@
+"""All options, in frozen dataclasses, validated once and in words that carry the values."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Backend = Literal["brax", "gymnasium"]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; the message names the option, its value and the remedy."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+def _positive(section: str, config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(value > 0, f"--{section}.{name} is {value}: it must be greater than 0")
+
+
+@dataclass(frozen=True)
+class EnvConfig:
+    """The task."""
+
+    id: str = "SafetyPointGoal1-v0"
+    """Safety-Gymnasium's id of the task."""
+    backend: Backend = "brax"
+    """`brax`: the port inside the compiled loop; `gymnasium`: the genuine environment through host callbacks."""
+    num_envs: int = 128
+    """Environments stepped together, over all devices."""
+    layout: Literal["random", "fixed"] = "random"
+    """A new layout each episode, or one for all."""
+
+    def validate(self) -> None:
+        """Raise ConfigError unless every value can be used."""
+        _positive("env", self, "num_envs")
+
+
+@dataclass(frozen=True)
+class AlgoConfig:
+    """Constrained variational policy optimisation (Liu et al., ICML 2022)."""
+
+    cost_limit: float = 25.0
+    """L: the limit on the mean cost of an episode."""
+    constraints: str = ""
+    """Separate constraints on cost components, as `cost_hazards=10,cost_gremlins=15`; empty: one, on all cost."""
+    limit_mode: Literal["measured", "paper"] = "measured"
+    """How the E-step is asked to keep the limit: a controller on the measured episode cost, or the paper's threshold."""
+    gamma: float = 0.99
+    """Discount of reward and cost."""
+    n_step: int = 6
+    """Steps of reward and cost before the critics bootstrap."""
+    batch_size: int = 256
+    """States an update, over all devices."""
+    samples: int = 16
+    """K: actions sampled at each state for the E-step."""
+    kl: float = 0.1
+    """E-step bound on the mean KL of the weighted samples from the old policy."""
+    kl_mean: float = 0.005
+    """M-step bound on the KL from moving the policy's mean."""
+    kl_covariance: float = 0.0005
+    """M-step bound on the KL from changing the policy's covariance."""
+    mstep_iterations: int = 1
+    """Gradient steps on the policy an update."""
+    actor_lr: float = 5e-4
+    """Learning rate of the policy."""
+    critic_lr: float = 1e-3
+    """Learning rate of the critics."""
+    multiplier_lr: float = 0.1
+    """Step size of the M-step multipliers, on the KL relative to its bound."""
+    target_rate: float = 0.01
+    """Share of the critics that their targets take over each update."""
+    old_policy_rate: float = 0.02
+    """Share of the policy that the old policy, which proposes the actions, takes over each update."""
+    hidden: tuple[int, ...] = (128, 128)
+    """Widths of the hidden layers of policy and critics."""
+    covariance: Literal["diagonal", "full"] = "diagonal"
+    """Shape of the policy's covariance."""
+    cost_critics: int = 1
+    """Critics for each cost; more than one are averaged, or see `cost_aggregate`."""
+    cost_aggregate: Literal["mean", "max"] = "mean"
+    """How several critics of one cost become one estimate. Never the minimum: it hides cost."""
+    normalize_observations: bool = True
+    """Centre and scale observations by running statistics."""
+    recent_share: float = 0.5
+    """Share of the E-step's states drawn from the newest `recent_steps` steps of the replay."""
+    recent_steps: int = 50_000
+    """How many environment steps count as recent."""
+
+    @property
+    def constraint_limits(self) -> dict[str, float]:
+        """Name and limit of each constraint; the total cost is called `cost`."""
+        if not self.constraints:
+            return {"cost": self.cost_limit}
+        limits = {}
+        for part in self.constraints.split(","):
+            name, sign, value = part.partition("=")
+            try:
+                limits[name.strip()] = float(value)
+            except ValueError:
+                sign = ""
+            _require(sign == "=", f"--algo.constraints: {part!r} is not of the form name=limit, as in cost_hazards=10")
+        return limits
+
+    @property
+    def cost_limits(self) -> tuple[float, ...]:
+        """The limit of each of the C constraints."""
+        return tuple(self.constraint_limits.values())
+
+    def validate(self) -> None:
+        """Raise ConfigError unless every value can be used."""
+        _positive("algo", self, "n_step", "batch_size", "samples", "kl", "kl_mean", "kl_covariance", "mstep_iterations")
+        _positive("algo", self, "actor_lr", "critic_lr", "multiplier_lr", "cost_critics")
+        _positive("algo", self, "recent_steps")
+        _require(0 < self.gamma < 1, f"--algo.gamma is {self.gamma}: it must lie strictly between 0 and 1")
+        for name in ("target_rate", "old_policy_rate"):
+            value = getattr(self, name)
+            _require(0 < value <= 1, f"--algo.{name} is {value}: it must lie in (0, 1]")
+        _require(0 <= self.recent_share <= 1, f"--algo.recent_share is {self.recent_share}: it must lie in [0, 1]")
+        _require(
+            len(self.hidden) > 0 and min(self.hidden) > 0,
+            f"--algo.hidden is {self.hidden}: give at least one positive width, as in --algo.hidden 128 128",
+        )
+        for name, limit in self.constraint_limits.items():
+            _require(limit >= 0, f"the limit on {name} is {limit}: the cost of an episode cannot be negative")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The training loop."""
+
+    seed: int = 0
+    """Seed of everything random."""
+    steps: int = 4_000_000
+    """Environment steps to train for."""
+    updates_per_step: float = 1 / 64
+    """Updates for each environment step."""
+    warmup_steps: int = 20_000
+    """Steps with random actions before the first update."""
+    replay_size: int = 400_000
+    """Steps the replay buffer holds, over all devices."""
+    epoch_steps: int = 64_000
+    """Environment steps in one compiled call."""
+    max_minutes: float = 0.0
+    """Stop (and save) after this many minutes of training; 0: no bound."""
+    devices: int = 0
+    """Devices to train on; 0: all of them."""
+
+    def validate(self) -> None:
+        """Raise ConfigError unless every value can be used."""
+        _positive("train", self, "steps", "updates_per_step", "replay_size", "epoch_steps")
+        _require(self.warmup_steps >= 0, f"--train.warmup_steps is {self.warmup_steps}: it cannot be negative")
+        _require(self.max_minutes >= 0, f"--train.max_minutes is {self.max_minutes}: it cannot be negative")
+        _require(self.devices >= 0, f"--train.devices is {self.devices}: it cannot be negative")
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Evaluation in whole episodes."""
+
+    episodes: int = 100
+    """Episodes an evaluation; a new layout each."""
+    every: int = 4
+    """Epochs between evaluations; each writes metrics and a checkpoint."""
+    stochastic: bool = False
+    """Evaluate the policy as it explores, rather than its mean."""
+
+    def validate(self) -> None:
+        """Raise ConfigError unless every value can be used."""
+        _positive("eval", self, "episodes", "every")
+
+
+@dataclass(frozen=True)
+class Config:
+    """An experiment: `experiments/*.py` return one, the command line overrides it."""
+
+    env: EnvConfig = field(default_factory=EnvConfig)
+    algo: AlgoConfig = field(default_factory=AlgoConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    run_dir: str = ""
+    """Where results go; empty: runs/<task>-<time>."""
+
+    def validate(self) -> "Config":
+        """Return self, or raise ConfigError with one line that names the value and the remedy."""
+        for section in (self.env, self.algo, self.train, self.eval):
+            section.validate()
+        _require(
+            self.train.replay_size >= self.env.num_envs * (self.algo.n_step + 2),
+            f"--train.replay_size is {self.train.replay_size}: {self.env.num_envs} environments with n_step"
+            f" {self.algo.n_step} need at least {self.env.num_envs * (self.algo.n_step + 2)}",
+        )
+        self.schedule()
+        return self
+
+    def schedule(self) -> "Schedule":
+        """How env steps and updates interleave; raises ConfigError where `updates_per_step` cannot be met."""
+        wanted = self.env.num_envs * self.train.updates_per_step
+        unroll = max(1, round(1 / wanted))
+        updates = round(unroll * wanted)
+        actual = updates / (unroll * self.env.num_envs)
+        _require(
+            abs(actual / self.train.updates_per_step - 1) < 0.02,
+            f"--train.updates_per_step is {self.train.updates_per_step}: {self.env.num_envs} environments allow"
+            f" {actual:.6g} ({updates} updates every {unroll} steps of each); take that or change --env.num_envs",
+        )
+        steps = unroll * self.env.num_envs
+        iterations = max(1, round(self.train.epoch_steps / steps))
+        warmup = max(self.algo.n_step + 2, -(-self.train.warmup_steps // self.env.num_envs))
+        return Schedule(unroll=unroll, updates=updates, iterations=iterations, warmup=warmup)
+
+    def to_json(self) -> str:
+        """The whole configuration as JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Config":
+        """Read what `to_json` wrote; raises ConfigError on options this version does not know."""
+        try:
+            values = json.loads(text)
+            sections = {"env": EnvConfig, "algo": AlgoConfig, "train": TrainConfig, "eval": EvalConfig}
+            values["algo"]["hidden"] = tuple(values["algo"]["hidden"])
+            return cls(**{k: sections[k](**v) if k in sections else v for k, v in values.items()}).validate()
+        except (json.JSONDecodeError, TypeError, KeyError) as error:
+            raise ConfigError(f"config.json cannot be read ({error}); it was not written by this version") from error
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One iteration of the loop: `unroll` steps of every environment, then `updates` updates."""
+
+    unroll: int
+    updates: int
+    iterations: int
+    """Iterations an epoch."""
+    warmup: int
+    """Steps of every environment with random actions before the first epoch."""

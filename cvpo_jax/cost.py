@@ -1,0 +1,84 @@
+"""From the limit on an episode's cost to what the E-step is asked for.
+
+Users state L, the limit on the mean undiscounted cost of an episode of T steps. The paper turns it into a threshold on
+the discounted cost critic (`threshold_from_limit`). That threshold averages over replay states and trusts the critic,
+so the realised cost settles elsewhere, and while old, costly data is in the replay no policy within the KL bound can
+meet it. The controller asks for something always feasible instead: lower E_q[Qc] by a fraction of what is attainable
+within the KL bound, where the fraction follows the measured cost of episodes.
+
+Letters: C constraints, T episode length.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax.typing import ArrayLike
+
+MAX_PRESSURE = 3.0
+INITIAL_PRESSURE = 0.5
+PROPORTIONAL = 1.0
+INTEGRAL_RATE = 1 / 10_000
+TARGET_SHARE = 0.9
+SMALLEST_LIMIT_SHARE = 1e-3
+LOWEST_ERROR, HIGHEST_ERROR = -2.0, 1.0
+
+
+class Controller(struct.PyTreeNode):
+    """What the controller remembers; all `[C]`."""
+
+    cost_rate: jax.Array  # running mean cost of an environment step
+    integral: jax.Array
+
+
+def initial_controller(num_constraints: int) -> Controller:
+    """Before anything was measured."""
+    return Controller(jnp.zeros(num_constraints), jnp.full(num_constraints, INITIAL_PRESSURE))
+
+
+def threshold_from_limit(limit: ArrayLike, gamma: ArrayLike, episode_length: int) -> jax.Array:
+    """The paper's threshold eps1 `[C]` on the discounted cost: L/T (1 - gamma^T) / (1 - gamma)."""
+    limit, gamma = jnp.asarray(limit), jnp.asarray(gamma)
+    return limit / episode_length * (1 - gamma**episode_length) / (1 - gamma)
+
+
+def episodic_cost(discounted: jax.Array, gamma: jax.Array, episode_length: int) -> jax.Array:
+    """The inverse of `threshold_from_limit`: the episode's cost that a discounted cost predicts."""
+    return discounted * episode_length * (1 - gamma) / (1 - gamma**episode_length)
+
+
+def measurement_horizon(episode_length: int) -> float:
+    """Steps over which the running mean of cost reaches back: half an episode, to be quick and still cover it."""
+    return episode_length / 2
+
+
+def measure(controller: Controller, mean_cost: jax.Array, share: jax.Array) -> Controller:
+    """Take the mean cost `[C]` of a step of all environments into the running mean with weight `share`."""
+    return controller.replace(cost_rate=controller.cost_rate + share * (mean_cost - controller.cost_rate))
+
+
+def error(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
+    """Log ratio `[C]` of the measured episode's cost to the limit, clipped: 0 where the limit is just met."""
+    floor = SMALLEST_LIMIT_SHARE * episode_length
+    ratio = (controller.cost_rate * episode_length + floor) / (TARGET_SHARE * limit + floor)
+    return jnp.clip(jnp.log(ratio), LOWEST_ERROR, HIGHEST_ERROR)
+
+
+def integrate(controller: Controller, limit: jax.Array, episode_length: int) -> Controller:
+    """Move the integral by one update."""
+    step = INTEGRAL_RATE * error(controller, limit, episode_length)
+    return controller.replace(integral=jnp.clip(controller.integral + step, -MAX_PRESSURE, MAX_PRESSURE))
+
+
+def pressure(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
+    """How hard to push cost down, `[C]`: for uncorrelated Q's the multiplier in units of std(Qr)/std(Qc)."""
+    drive = controller.integral + PROPORTIONAL * error(controller, limit, episode_length)
+    return jnp.clip(drive, -MAX_PRESSURE, MAX_PRESSURE)
+
+
+def controlled_threshold(pressure: jax.Array, mean_cost: jax.Array, attainable: jax.Array) -> jax.Array:
+    """The E-step's threshold `[C]`: E_pi[Qc] less a fraction of the decrease attainable within the KL bound.
+
+    A multiplier lam (normalised, Q's uncorrelated) tilts along Qr - lam Qc, which attains lam / sqrt(1 + lam^2) of the
+    largest decrease: the fraction is that function of the pressure. Below zero it lets cost grow.
+    """
+    return mean_cost - pressure / jnp.sqrt(1 + pressure**2) * attainable

@@ -1,0 +1,47 @@
+"""Temporal-difference targets and the loss of the critics.
+
+The first two of the E critics estimate reward, the rest cost: M for each of the C constraints, one after the other.
+Letters: B states, K sampled actions a state, C constraints, E = 2 + C M critics.
+"""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+REWARD_CRITICS = 2
+
+
+def split(values: jax.Array, num_constraints: int) -> tuple[jax.Array, jax.Array]:
+    """Values `[E, ...]` of all critics as those of reward `[2, ...]` and of cost `[C, M, ...]`."""
+    cost = values[REWARD_CRITICS:]
+    return values[:REWARD_CRITICS], cost.reshape(num_constraints, -1, *cost.shape[1:])
+
+
+def aggregate(values: jax.Array, num_constraints: int, cost_aggregate: str) -> tuple[jax.Array, jax.Array]:
+    """One estimate a signal: reward `[...]` by the minimum, cost `[C, ...]` by mean or maximum, never the minimum."""
+    reward, cost = split(values, num_constraints)
+    return reward.min(0), cost.mean(1) if cost_aggregate == "mean" else cost.max(1)
+
+
+def targets(
+    reward: jax.Array, cost: jax.Array, discount: jax.Array, next_values: jax.Array, cost_aggregate: str
+) -> jax.Array:
+    """n-step targets `[E, B]` from n-step sums `reward` [B], `cost` [B, C], `discount` [B] and `next_values` [E, B].
+
+    `discount` is gamma^m where the return continues after m steps (through a time limit too), 0 after a termination.
+    """
+    num_constraints = cost.shape[-1]
+    chex.assert_equal_shape([reward, discount, next_values[0]])
+    next_reward, next_cost = aggregate(next_values, num_constraints, cost_aggregate)
+    reward_target = reward + discount * next_reward
+    cost_target = cost.T + discount * next_cost
+    copies = (next_values.shape[0] - REWARD_CRITICS) // num_constraints
+    return jnp.concatenate(
+        [jnp.broadcast_to(reward_target, (REWARD_CRITICS, *reward.shape)), jnp.repeat(cost_target, copies, axis=0)]
+    )
+
+
+def loss(values: jax.Array, target: jax.Array) -> jax.Array:
+    """Squared error `[]`, the mean over states and the sum over critics (so that each learns at its own pace)."""
+    chex.assert_equal_shape([values, target])
+    return 0.5 * jnp.sum(jnp.mean((values - target) ** 2, -1))

@@ -1,0 +1,69 @@
+"""All that knows of devices: the pmap axis, its collectives, replication and sharding.
+
+Everything else is written for one device and takes `axis`: AXIS inside `pmap`, None outside, where the collectives
+below are the identity. Letters: B states over all devices, b = B / D of them here, K sampled actions, D devices.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+AXIS = "devices"
+
+Tree = TypeVar("Tree")
+
+
+def pick(count: int) -> list[jax.Device]:
+    """The first `count` local devices, all of them for 0; raises ValueError where there are fewer."""
+    available = jax.local_devices()
+    if count > len(available):
+        raise ValueError(
+            f"--train.devices is {count}, but {len(available)} are here ({available[0].platform}); "
+            "on a CPU, XLA_FLAGS=--xla_force_host_platform_device_count=N makes N"
+        )
+    return available[: count or None]
+
+
+def parallel(function: Callable, chosen: list[jax.Device], **options: Any) -> Callable:
+    """`pmap` over the devices with the project's axis name; the leading axis of every argument is D."""
+    return jax.pmap(function, axis_name=AXIS, devices=chosen, **options)
+
+
+def replicate(tree: Tree, chosen: list[jax.Device]) -> Tree:
+    """A copy for each device: leaves `[...]` become `[D, ...]`."""
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (len(chosen), *jnp.shape(x))), tree)
+
+
+def first(tree: Tree) -> Tree:
+    """The copy on the first device: leaves `[D, ...]` become `[...]`."""
+    return jax.tree.map(lambda x: x[0], tree)
+
+
+def mean(tree: Tree, axis: str | None) -> Tree:
+    """The mean over devices of every leaf."""
+    return tree if axis is None else jax.lax.pmean(tree, axis)
+
+
+def gather(x: jax.Array, dimension: int, axis: str | None) -> jax.Array:
+    """The shards of all devices joined along `dimension`: `[.., b, ..]` becomes `[.., B, ..]`."""
+    return x if axis is None else jax.lax.all_gather(x, axis, axis=dimension, tiled=True)
+
+
+def shard(x: jax.Array, axis: str | None) -> jax.Array:
+    """This device's share of the leading dimension: `[B, ...]` becomes `[b, ...]`."""
+    if axis is None:
+        return x
+    size = x.shape[0] // jax.lax.axis_size(axis)
+    return jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index(axis) * size, size)
+
+
+def count(axis: str | None) -> int:
+    """How many devices take part."""
+    return 1 if axis is None else jax.lax.axis_size(axis)
+
+
+def all_equal(tree: Tree) -> bool:
+    """Whether the copies on all devices are bit-identical; leaves `[D, ...]`."""
+    return all(bool(jnp.all(x == x[:1])) for x in jax.tree.leaves(tree))

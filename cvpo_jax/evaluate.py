@@ -1,0 +1,68 @@
+"""Evaluate a run's policy: `python -m cvpo_jax.evaluate RUN_DIR [--episodes N] [--stochastic] [--json]`."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+
+from cvpo_jax import compilation
+from cvpo_jax.checkpoint import CheckpointError
+from cvpo_jax.config import Backend, ConfigError
+from cvpo_jax.episodes import make_evaluation, summarize
+from cvpo_jax.logs import Row
+from cvpo_jax.policy import load_config, load_state
+from cvpo_jax.program import make_env
+
+
+def evaluate(
+    run_dir: Path,
+    *,
+    backend: Backend | None = None,
+    episodes: int = 100,
+    seed: int = 0,
+    stochastic: bool = False,
+    step: int | None = None,
+) -> Row:
+    """Return and cost of `episodes` whole episodes on new layouts; raises ConfigError, CheckpointError.
+
+    `backend` replaces the run's own, `step` names a checkpoint other than the latest.
+    """
+    if episodes < 1:
+        raise ConfigError(f"--episodes is {episodes}: at least one is needed")
+    config = load_config(run_dir)
+    if backend:
+        config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
+    state = load_state(run_dir, step=step)
+    env = make_env(config, episodes)
+    run = make_evaluation(env, stochastic=stochastic)
+    return summarize(run(state, jax.random.PRNGKey(seed)), config.algo.cost_limits)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the evaluation; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m cvpo_jax.evaluate", description="Evaluate a run's policy.")
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("--backend", choices=("brax", "gymnasium"), help="default: the backend it was trained on")
+    parser.add_argument("--episodes", type=int, default=100, help="whole episodes, a new layout each (default 100)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of layouts and actions (default 0)")
+    parser.add_argument("--step", type=int, help="a checkpoint other than the latest")
+    parser.add_argument("--stochastic", action="store_true", help="sample actions instead of taking the mean")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = vars(parser.parse_args(arguments))
+    as_json = options.pop("json")
+    try:
+        compilation.enable_cache()
+        row = evaluate(options.pop("run_dir"), **options)
+    except (ConfigError, CheckpointError, ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(row) if as_json else "\n".join(f"{name:<18} {value:10.3f}" for name, value in row.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

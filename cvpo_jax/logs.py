@@ -1,0 +1,98 @@
+"""Metrics to the terminal, to `metrics.jsonl` and to TensorBoard."""
+
+import json
+import math
+import time
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from tensorboardX import SummaryWriter
+
+Row = dict[str, float]
+
+COLUMNS = "{:>10} {:>9} {:>8} {:>9} {:>9} {:>11} {:>10} {:>9} {:>8}"
+HEADER = COLUMNS.format(
+    "step", "updates", "minutes", "return", "cost", "cost/limit", "predicted", "pressure", "steps/s"
+)
+
+
+class Logs:
+    """Where a run reports: use as a context manager, so that the files are closed and the bar is taken down."""
+
+    def __init__(self, run_dir: Path, total_steps: int) -> None:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        self._file = (run_dir / "metrics.jsonl").open("a", buffering=1)
+        self._board = SummaryWriter(str(run_dir / "tensorboard"))
+        self._console = Console()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            # Without a terminal a bar would fill the log with copies of itself.
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("compiling", total=total_steps)
+        self._header_due = True
+
+    def __enter__(self) -> "Logs":
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+        self._board.close()
+        self._file.close()
+
+    def say(self, text: str) -> None:
+        """A line on the terminal."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def progress(self, step: int, rate: float, metrics: Row) -> None:
+        """Move the bar to `step`; show the rate and what training episodes came to."""
+        returns, costs = metrics.get("train/return", math.nan), metrics.get("train/cost", math.nan)
+        text = f"{rate:,.0f} steps/s  training return {returns:6.2f} cost {costs:6.1f}"
+        self._progress.update(self._task, completed=step, description=text)
+
+    def evaluation(self, row: Row, suffix: str) -> None:
+        """Write an evaluation everywhere; `suffix` is that of the first constraint's metrics."""
+        self._file.write(json.dumps({name: _finite(value) for name, value in row.items()}) + "\n")
+        for name, value in row.items():
+            if math.isfinite(value):
+                self._board.add_scalar(name, value, int(row["step"]), walltime=time.time())
+        if self._header_due:
+            self.say(HEADER)
+            self._header_due = False
+        self.say(
+            COLUMNS.format(
+                f"{row['step']:,}",
+                f"{row['updates']:,}",
+                f"{row['seconds'] / 60:.1f}",
+                f"{row['return_mean']:.2f}",
+                f"{row[f'cost{suffix}_mean']:.1f}",
+                f"{row[f'cost_over_limit{suffix}']:.2f}",
+                f"{row.get(f'cost/predicted{suffix}', math.nan):.1f}",
+                f"{row.get(f'cost/pressure{suffix}', math.nan):.2f}",
+                f"{row.get('steps_per_second', math.nan):,.0f}",
+            )
+        )
+
+
+def read_metrics(run_dir: Path) -> list[Row]:
+    """The evaluations of a run, oldest first; a line cut short by a kill is left out."""
+    rows = []
+    for line in (run_dir / "metrics.jsonl").read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN: a value that is not there is null."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,82 @@
+"""The learning curve and the table of a run. Also `python -m cvpo_jax.plot RUN_DIR …`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from cvpo_jax.logs import Row, read_metrics
+from cvpo_jax.policy import load_config
+
+matplotlib.use("Agg")
+
+
+def plot_runs(run_dirs: Sequence[Path], path: Path) -> Path:
+    """Draw return and cost of evaluations over environment steps, one line a run, to the PNG at `path`."""
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 6.5), sharex=True, layout="constrained")
+    for run_dir in run_dirs:
+        rows, config = read_metrics(run_dir), load_config(run_dir)
+        label = f"{config.env.id} seed {config.train.seed}"
+        steps = [row["step"] / 1e6 for row in rows]
+        suffix = "" if len(config.algo.cost_limits) == 1 else "_0"
+        _curve(top, steps, rows, "return", label)
+        _curve(bottom, steps, rows, f"cost{suffix}", label)
+        bottom.axhline(config.algo.cost_limits[0], color="black", linestyle="--", linewidth=1)
+    top.set_ylabel("return of an episode")
+    bottom.set_ylabel("cost of an episode")
+    bottom.set_xlabel("million environment steps")
+    bottom.set_ylim(bottom=0)
+    bottom.text(0.995, 0.02, "dashed: the limit", transform=bottom.transAxes, ha="right", fontsize=8)
+    top.legend(fontsize=8)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+    return path
+
+
+def _curve(axes: Axes, steps: list[float], rows: list[Row], name: str, label: str) -> None:
+    """The mean over evaluation episodes and the band from their 10 % to their 90 % quantile."""
+    (line,) = axes.plot(steps, [row[f"{name}_mean"] for row in rows], label=label)
+    low, high = ([row[f"{name}_q{q}"] for row in rows] for q in (10, 90))
+    axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
+    axes.grid(alpha=0.3)
+
+
+def plot_run(run_dir: Path) -> Path:
+    """Draw one run to `learning_curve.png` in its directory."""
+    return plot_runs([run_dir], run_dir / "learning_curve.png")
+
+
+def table(run_dir: Path, most: int = 8) -> str:
+    """Return and cost at up to `most` evaluations spread over the run, the last one among them."""
+    rows = read_metrics(run_dir)
+    stride = -(-len(rows) // most)
+    lines = [f"{'step':>12} {'minutes':>8} {'return':>8} {'cost':>8} {'limit':>7}"]
+    suffix = "" if "cost_mean" in rows[-1] else "_0"
+    for row in rows[::-1][::stride][::-1]:
+        lines.append(
+            f"{row['step']:>12,} {row['seconds'] / 60:>8.1f} {row['return_mean']:>8.2f} "
+            f"{row[f'cost{suffix}_mean']:>8.1f} {row[f'cost_limit{suffix}']:>7g}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Draw the runs named on the command line into one picture."""
+    parser = argparse.ArgumentParser(prog="python -m cvpo_jax.plot", description="Draw learning curves of runs.")
+    parser.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--out", type=Path, default=Path("learning_curves.png"), help="the PNG to write")
+    options = parser.parse_args()
+    try:
+        print(plot_runs(options.run_dirs, options.out))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

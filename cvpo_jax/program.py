@@ -1,0 +1,137 @@
+"""The compiled pieces of one experiment: start, warm-up, epoch and evaluation, placed on devices.
+
+Letters: D devices, N environments over all devices, n = N / D on one, T episode length.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import envs
+from cvpo_jax import devices, learner, replay, rollout
+from cvpo_jax.config import Config, ConfigError, Schedule
+from cvpo_jax.episodes import Episodes, make_evaluation
+from cvpo_jax.types import Collection, Hyper, Metrics, Setup, TrainState
+from cvpo_jax.update import update
+from envs.base import VectorEnv
+
+Epoch = Callable[[TrainState, Collection], tuple[TrainState, Collection, Metrics]]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Everything compiled for `config`; states and collections have a leading axis D."""
+
+    config: Config
+    schedule: Schedule
+    chosen: list[jax.Device]
+    env: VectorEnv
+    setup: Setup
+    start: Callable[[jax.Array], tuple[TrainState, Collection]]
+    warmup: Epoch
+    epoch: Epoch
+    evaluate: Callable[[TrainState, jax.Array], Episodes]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the replay's ring: steps of each environment."""
+        return self.config.train.replay_size // self.config.env.num_envs
+
+
+def make_env(config: Config, num_envs: int) -> VectorEnv:
+    """`num_envs` environments of the experiment's task in one vector."""
+    options: dict[str, Any] = {"layout": config.env.layout, "constraints": _components(config)}
+    if config.env.backend == "gymnasium":
+        return envs.make(config.env.id, backend="gymnasium", num_envs=num_envs, **options)
+    return envs.vectorise(envs.make(config.env.id, **options), num_envs)
+
+
+def _components(config: Config) -> tuple[str, ...]:
+    return tuple(config.algo.constraint_limits) if config.algo.constraints else ()
+
+
+def build(config: Config) -> Program:
+    """Make the environments and the functions to compile; raises ConfigError where they do not fit the devices."""
+    schedule = config.validate().schedule()
+    chosen = devices.pick(config.train.devices)
+    for name, value in (("env.num_envs", config.env.num_envs), ("algo.batch_size", config.algo.batch_size)):
+        if value % len(chosen):
+            raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(chosen)} devices")
+    env = make_env(config, config.env.num_envs // len(chosen))
+    setup = Setup.from_config(
+        config.algo,
+        observation_size=env.observation_size,
+        action_size=env.action_size,
+        num_constraints=env.num_constraints,
+        episode_length=env.episode_length,
+    )
+    rows = config.train.replay_size // config.env.num_envs
+    place = partial(devices.parallel, chosen=chosen)
+    warmup = partial(rollout.warm_up, env, steps=schedule.warmup)
+    epoch = make_epoch(config, schedule, env, len(chosen))
+    return Program(
+        config=config,
+        schedule=schedule,
+        chosen=chosen,
+        env=env,
+        setup=setup,
+        start=partial(_start, config, setup, chosen, place(partial(rollout.start, env, rows))),
+        warmup=place(partial(warmup, axis=devices.AXIS), donate_argnums=(0, 1)),
+        epoch=place(partial(epoch, axis=devices.AXIS), donate_argnums=(0, 1)),
+        evaluate=make_evaluation(make_env(config, config.eval.episodes), stochastic=config.eval.stochastic),
+    )
+
+
+def _start(
+    config: Config, setup: Setup, chosen: list[jax.Device], start: Callable, key: jax.Array
+) -> tuple[TrainState, Collection]:
+    """Fresh state and collections; environments and exploration differ by device, the learner does not."""
+    key_learner, key_collection = jax.random.split(key)
+    state = learner.init_state(setup, Hyper.from_config(config.algo), key_learner)
+    return devices.replicate(state, chosen), start(jax.random.split(key_collection, len(chosen)))
+
+
+def make_epoch(config: Config, schedule: Schedule, env: VectorEnv, num_devices: int) -> Callable:
+    """An epoch: `iterations` times `unroll` steps of all environments, then `updates` updates.
+
+    Written for one device; takes `axis`. Metrics are means over the epoch, `nonfinite` the count of bad values.
+    """
+    algo = config.algo
+    draw = partial(
+        replay.sample,
+        batch_size=algo.batch_size // num_devices,
+        n_step=algo.n_step,
+        recent_share=algo.recent_share,
+        recent_rows=max(1, algo.recent_steps // config.env.num_envs),
+    )
+
+    def epoch(
+        state: TrainState, collection: Collection, *, axis: str | None = None
+    ) -> tuple[TrainState, Collection, Metrics]:
+        def learn(carry: tuple, _: None) -> tuple[tuple, Metrics]:
+            state, key, stored = carry
+            key, key_batch = jax.random.split(key)
+            state, metrics = update(state, draw(stored, key_batch, gamma=state.hyper.gamma), axis=axis)
+            return (state, key, stored), metrics
+
+        def iteration(carry: tuple, _: None) -> tuple[tuple, tuple]:
+            state, collection = carry
+            state, collection, bad = rollout.collect(
+                env, state, collection, steps=schedule.unroll, random=False, axis=axis
+            )
+            carry = (state, collection.key, collection.replay)
+            (state, key, _), metrics = jax.lax.scan(learn, carry, None, length=schedule.updates)
+            return (state, collection.replace(key=key)), (metrics, bad)
+
+        (state, collection), (metrics, bad) = jax.lax.scan(
+            iteration, (state, collection), None, length=schedule.iterations
+        )
+        sums, episodes = collection.episode.report()
+        metrics = jax.tree.map(jnp.mean, metrics) | {"nonfinite": bad.sum().astype(jnp.float32)} | episodes
+        return state, collection.replace(episode=sums), metrics
+
+    return epoch

@@ -1,0 +1,141 @@
+"""Act in a vectorised environment, write what happens into the replay and measure the cost of episodes.
+
+Letters: N environments on this device, C constraints, O observation size, A action dimensions, T episode length.
+"""
+
+import jax
+import jax.numpy as jnp
+from brax.training.acme import running_statistics
+from flax import struct
+
+from cvpo_jax import cost, devices, replay
+from cvpo_jax.types import Collection, Metrics, TrainState, Transition
+from cvpo_jax.update import normalize_observation
+from envs.base import VectorEnv
+
+
+class EpisodeSums(struct.PyTreeNode):
+    """Sums over the episodes under way, and over those that ended since the last report."""
+
+    reward: jax.Array  # [N]
+    cost: jax.Array  # [N, C]
+    finished: jax.Array  # [] episodes
+    finished_reward: jax.Array  # []
+    finished_cost: jax.Array  # [C]
+    finished_over: jax.Array  # [C] episodes above the limit
+
+    @classmethod
+    def zeros(cls, num_envs: int, num_constraints: int) -> "EpisodeSums":
+        """Nothing seen yet."""
+        none = jnp.zeros(num_constraints)
+        return cls(
+            jnp.zeros(num_envs), jnp.zeros((num_envs, num_constraints)), jnp.zeros(()), jnp.zeros(()), none, none
+        )
+
+    def add(self, reward: jax.Array, cost: jax.Array, ended: jax.Array, limit: jax.Array) -> "EpisodeSums":
+        """Take in one step of rewards `[N]`, costs `[N, C]` and ends of episodes `[N]`."""
+        reward, cost = self.reward + reward, self.cost + cost
+        return EpisodeSums(
+            reward=reward * (1 - ended),
+            cost=cost * (1 - ended)[:, None],
+            finished=self.finished + ended.sum(),
+            finished_reward=self.finished_reward + (reward * ended).sum(),
+            finished_cost=self.finished_cost + (cost * ended[:, None]).sum(0),
+            finished_over=self.finished_over + ((cost > limit) * ended[:, None]).sum(0),
+        )
+
+    def report(self) -> tuple["EpisodeSums", Metrics]:
+        """Means over the finished episodes (NaN where there is none), and the sums with these forgotten."""
+        metrics = {
+            "train/episodes": self.finished,
+            "train/return": self.finished_reward / self.finished,
+            "train/cost": self.finished_cost[0] / self.finished,
+            "train/share_over_limit": self.finished_over[0] / self.finished,
+        }
+        none = jnp.zeros_like(self.finished_cost)
+        kept = self.replace(
+            finished=jnp.zeros(()), finished_reward=jnp.zeros(()), finished_cost=none, finished_over=none
+        )
+        return kept, metrics
+
+
+def start(env: VectorEnv, rows: int, key: jax.Array) -> Collection:
+    """Reset the environments and make an empty replay of `rows` steps of each."""
+    key, key_reset = jax.random.split(key)
+    env_state = env.reset(key_reset)
+    zeros = jnp.zeros(env.num_envs)
+    example = Transition(
+        observation=env_state.obs,
+        action=jnp.zeros((env.num_envs, env.action_size)),
+        reward=zeros,
+        cost=jnp.zeros((env.num_envs, env.num_constraints)),
+        done=zeros,
+        truncation=zeros,
+    )
+    sums = EpisodeSums.zeros(env.num_envs, env.num_constraints)
+    return Collection(env_state, replay.empty(example, rows), sums, key)
+
+
+def collect(
+    env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, random: bool, axis: str | None
+) -> tuple[TrainState, Collection, jax.Array]:
+    """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
+
+    def step(collection: Collection, _: None) -> tuple[Collection, tuple]:
+        key, key_action = jax.random.split(collection.key)
+        observation = collection.env_state.obs
+        action = act(state, observation, key_action, random=random)
+        env_state = env.step(collection.env_state, action)
+        transition = Transition(
+            observation=observation,
+            action=action,
+            reward=env_state.reward,
+            cost=env_state.info["cost"],
+            done=env_state.done,
+            truncation=env_state.info["truncation"],
+        )
+        ended = jnp.maximum(transition.done, transition.truncation)
+        sums = collection.episode.add(transition.reward, transition.cost, ended, state.hyper.cost_limit)
+        bad = sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost))
+        stored = replay.insert(collection.replay, transition)
+        return Collection(env_state, stored, sums, key), (observation, transition.cost.mean(0), bad)
+
+    collection, (observations, costs, bad) = jax.lax.scan(step, collection, None, length=steps)
+    return _observe(env, state, observations, devices.mean(costs, axis), axis), collection, bad.sum()
+
+
+def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: bool) -> jax.Array:
+    """Actions `[N, A]` in the box: uniform, or sampled from the policy."""
+    if random:
+        shape = (*observation.shape[:-1], state.setup.action_size)
+        return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+    policy = state.setup.actor.apply(state.actor, normalize_observation(state, observation))
+    return jnp.clip(policy.sample(jax.random.normal(key, policy.mean.shape)), -1, 1)
+
+
+def _observe(
+    env: VectorEnv, state: TrainState, observations: jax.Array, costs: jax.Array, axis: str | None
+) -> TrainState:
+    """Update counters, observation statistics `[steps, N, O]` and the controller's measurement `[steps, C]`."""
+    steps = observations.shape[0]
+    total = env.num_envs * devices.count(axis)
+    # A constant feature has no spread of its own: the floor keeps rounding from being blown up to unit size.
+    statistics = running_statistics.update(
+        state.observation_statistics, observations, std_min_value=1e-2, pmap_axis_name=axis
+    )
+    seen = state.env_steps.lo / total
+    horizon = cost.measurement_horizon(env.episode_length)
+    share = jnp.minimum(1.0, jnp.maximum(steps / horizon, steps / (seen + steps)))
+    return state.replace(
+        observation_statistics=statistics,
+        controller=cost.measure(state.controller, costs.mean(0), share),
+        env_steps=state.env_steps + steps * total,
+    )
+
+
+def warm_up(
+    env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, axis: str | None
+) -> tuple[TrainState, Collection, Metrics]:
+    """Fill the replay with `steps` random steps of each environment, as an epoch without updates."""
+    state, collection, bad = collect(env, state, collection, steps=steps, random=True, axis=axis)
+    return state, collection, {"nonfinite": bad.astype(jnp.float32)}
