@@ -1,0 +1,6 @@
+"""Environments with costs, all made by `make` and stepped alike, on Brax or on the genuine Safety-Gymnasium."""
+
+from envs.base import SafeEnv, VectorEnv, vectorise
+from envs.registry import make, task_ids
+
+__all__ = ["SafeEnv", "VectorEnv", "make", "task_ids", "vectorise"]

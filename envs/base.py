@@ -1,0 +1,105 @@
+"""The protocol of all environments, and many of them side by side.
+
+N environments, A action dimensions, C constraints. An environment is a `brax.envs.Env` whose `State.info` also has `cost`
+`[C]`, `cost_components` (name -> `[]`) and `truncation` `[]` (1 in the step that ends the episode by its time limit); `done`
+is 1 only where the task itself ended.
+"""
+
+import abc
+from collections.abc import Sequence
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+from brax.envs import Env, State
+from jax import lax
+
+
+class SafeEnv(Env):
+    """A Brax environment with costs and a time limit."""
+
+    episode_length: int
+    cost_names: tuple[str, ...]
+    constraints: tuple[str, ...]
+
+    @property
+    @abc.abstractmethod
+    def num_constraints(self) -> int:
+        """C."""
+
+
+class VectorEnv(Protocol):
+    """N environments that begin a new episode, in a new layout, in the step in which the old one ends.
+
+    In that step `reward`, `done` and the costs and truncation in `info` report the old episode's last step, `obs`,
+    `pipeline_state` and the count `info["steps"]` the new one's start. Compiled and host environments both offer this.
+    """
+
+    num_envs: int
+    observation_size: int
+    action_size: int
+    episode_length: int
+    cost_names: tuple[str, ...]
+    num_constraints: int
+
+    def reset(self, key: jax.Array) -> State:
+        """States of N new episodes, each array with a leading axis `[N]`."""
+
+    def step(self, state: State, action: jax.Array) -> State:
+        """One step of all under `action` `[N, A]`."""
+
+
+class CompiledVectorEnv:
+    """N copies of a `SafeEnv` by `vmap`; pure, so that it can be jitted, scanned, vmapped and pmapped."""
+
+    def __init__(self, env: SafeEnv, num_envs: int) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}: at least 1 is needed")
+        self.env = env
+        self.num_envs = num_envs
+        self.observation_size = int(env.observation_size)  # type: ignore[arg-type]
+        self.action_size = env.action_size
+        self.episode_length = env.episode_length
+        self.cost_names = env.cost_names
+        self.num_constraints = env.num_constraints
+
+    def reset(self, key: jax.Array) -> State:
+        """States of N new episodes."""
+        return self._begin(jax.random.split(key, self.num_envs))
+
+    def step(self, state: State, action: jax.Array) -> State:
+        """One step of all; where an episode ends, the next one begins."""
+        stepped = jax.vmap(self.env.step)(state, action)
+        stepped = stepped.replace(info=stepped.info | {"steps": state.info["steps"] + 1})
+        ended = jnp.maximum(stepped.done, stepped.info["truncation"]) > 0
+        return lax.cond(jnp.any(ended), self._renew, lambda stepped, _: stepped, stepped, ended)
+
+    def _begin(self, keys: jax.Array) -> State:
+        split = jax.vmap(jax.random.split)(keys)
+        state = jax.vmap(self.env.reset)(split[:, 0])
+        return state.replace(info=state.info | {"key": split[:, 1], "steps": jnp.zeros(self.num_envs, jnp.int32)})
+
+    def _renew(self, stepped: State, ended: jax.Array) -> State:
+        fresh = self._begin(stepped.info["key"])
+
+        def choose(new: jax.Array, old: jax.Array) -> jax.Array:
+            return jnp.where(ended.reshape(ended.shape + (1,) * (new.ndim - 1)), new, old)
+
+        return stepped.replace(
+            obs=choose(fresh.obs, stepped.obs),
+            pipeline_state=jax.tree.map(choose, fresh.pipeline_state, stepped.pipeline_state),
+            info=stepped.info | {name: choose(fresh.info[name], stepped.info[name]) for name in ("key", "steps")},
+        )
+
+
+def vectorise(env: SafeEnv, num_envs: int) -> VectorEnv:
+    """`num_envs` copies of `env` side by side."""
+    return CompiledVectorEnv(env, num_envs)
+
+
+def select_costs(components: dict[str, jax.Array], constraints: Sequence[str]) -> jax.Array:
+    """The cost vector `[C]`: the components named by `constraints`, or without any their binary sum `[1]`."""
+    if constraints:
+        return jnp.stack([components[name] for name in constraints])
+    total = sum(components.values(), start=jnp.zeros(()))
+    return jnp.minimum(total, 1.0)[None]

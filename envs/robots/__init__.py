@@ -1,0 +1,1 @@
+"""Robots: each a module of pure functions over a state of its own."""

@@ -1,0 +1,15 @@
+"""Navigation tasks, by Safety-Gymnasium's names."""
+
+from envs.tasks import button, circle, goal
+from envs.tasks.base import Task
+
+_LEVELS = {"Goal": goal.level, "Button": button.level, "Circle": circle.level}
+NAMES = tuple(f"{name}{level}" for name in _LEVELS for level in range(3))
+
+
+def task(name: str) -> Task:
+    """The task called `name`, such as "Button1"."""
+    return _LEVELS[name[:-1]](int(name[-1]))
+
+
+__all__ = ["NAMES", "Task", "task"]

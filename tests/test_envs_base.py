@@ -1,0 +1,127 @@
+"""The environments' protocol: structure, time limits, automatic new episodes, options, Brax's wrappers."""
+
+import brax.envs
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from brax.envs.wrappers import training
+
+import envs
+
+IDS = ("SafetyPointGoal1-v0", "SafetyPointButton1-v0", "SafetyPointCircle1-v0")
+SHORT = 7
+
+
+@pytest.fixture(scope="module")
+def vector() -> tuple:
+    env = envs.vectorise(envs.make("SafetyPointGoal1-v0", episode_length=SHORT), 3)
+    return env, jax.jit(env.reset), jax.jit(env.step)
+
+
+@pytest.mark.parametrize("task_id", IDS)
+def test_reset_and_step_agree_in_structure(task_id: str) -> None:
+    env = envs.vectorise(envs.make(task_id), 2)
+    state = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
+    stepped = jax.eval_shape(env.step, state, jnp.zeros((2, env.action_size)))
+    assert jax.tree.structure(state) == jax.tree.structure(stepped)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == jax.tree.map(lambda x: (x.shape, x.dtype), stepped)
+    assert state.obs.shape == (2, env.observation_size)
+    assert state.info["cost"].shape == (2, env.num_constraints)
+
+
+def test_observation_sizes_are_the_originals() -> None:
+    sizes = {
+        name: envs.make(f"SafetyPoint{name}-v0").observation_size for name in ("Goal1", "Button1", "Circle1", "Goal0")
+    }
+    assert sizes == {"Goal1": 60, "Button1": 76, "Circle1": 28, "Goal0": 28}
+
+
+def test_an_ended_episode_reports_its_last_step_and_shows_the_next(vector: tuple) -> None:
+    env, reset, step = vector
+    state = reset(jax.random.PRNGKey(0))
+    first = state
+    for index in range(SHORT):
+        previous, state = state, step(state, jnp.ones((3, 2)))
+        np.testing.assert_array_equal(state.info["truncation"], float(index == SHORT - 1))
+        np.testing.assert_array_equal(state.done, 0.0)
+    assert np.all(state.info["steps"] == 0) and np.all(previous.info["steps"] == SHORT - 1)
+    assert np.all(state.reward != 0.0)
+    goals = (state.pipeline_state.objects["hazards"], first.pipeline_state.objects["hazards"])
+    assert np.all(np.any(np.asarray(goals[0] != goals[1]), axis=(1, 2))), "a new layout each episode"
+    np.testing.assert_array_equal(state.obs[:, 3:9], 0.0)  # at rest
+    np.testing.assert_array_equal(state.obs, jax.jit(jax.vmap(env.env.observe))(state.pipeline_state))
+
+
+def test_episodes_are_reproducible_from_their_key(vector: tuple) -> None:
+    _, reset, step = vector
+
+    def rollout(seed: int) -> list[np.ndarray]:
+        state, rewards = reset(jax.random.PRNGKey(seed)), []
+        for _ in range(SHORT + 2):
+            state = step(state, jnp.ones((3, 2)))
+            rewards.append(np.asarray(state.reward))
+        return rewards
+
+    np.testing.assert_array_equal(rollout(5), rollout(5))
+    assert np.any(np.asarray(rollout(5)) != np.asarray(rollout(6)))
+
+
+def test_a_fixed_layout_is_the_same_in_all_episodes() -> None:
+    env = envs.vectorise(envs.make("SafetyPointGoal1-v0", layout="fixed", seed=3), 2)
+    states = [jax.jit(env.reset)(jax.random.PRNGKey(seed)) for seed in (0, 1)]
+    np.testing.assert_array_equal(states[0].obs, states[1].obs)
+    np.testing.assert_array_equal(states[0].obs[0], states[0].obs[1])
+    other = envs.vectorise(envs.make("SafetyPointGoal1-v0", layout="fixed", seed=4), 2)
+    assert np.any(np.asarray(jax.jit(other.reset)(jax.random.PRNGKey(0)).obs != states[0].obs))
+
+
+def test_constraints_choose_the_components_of_the_cost() -> None:
+    chosen = ("cost_gremlins", "cost_hazards")
+    env = envs.make("SafetyPointButton1-v0", constraints=chosen)
+    state = jax.jit(env.reset)(jax.random.PRNGKey(0))
+    world = state.pipeline_state
+    inside = world.replace(robot=world.robot.replace(position=world.objects["hazards"][0]))
+    stepped = jax.jit(env.step)(state.replace(pipeline_state=inside), jnp.zeros(2))
+    assert env.num_constraints == 2
+    assert stepped.info["cost"][1] == 1.0
+    np.testing.assert_array_equal(stepped.info["cost"], [stepped.info["cost_components"][name] for name in chosen])
+    single = envs.make("SafetyPointButton1-v0")
+    again = jax.jit(single.step)(
+        jax.jit(single.reset)(jax.random.PRNGKey(0)).replace(pipeline_state=inside), jnp.zeros(2)
+    )
+    np.testing.assert_array_equal(again.info["cost"], [1.0])
+
+
+def test_the_button_timer_at_reset_is_an_option() -> None:
+    env = envs.make("SafetyPointButton1-v0", initial_timer=10)
+    state = jax.jit(env.reset)(jax.random.PRNGKey(0))
+    np.testing.assert_array_equal(state.obs[12:28], 0.0)
+    plain = jax.jit(envs.make("SafetyPointButton1-v0").reset)(jax.random.PRNGKey(0))
+    assert np.max(plain.obs[12:28]) > 0.0
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: envs.make("SafetyPointGaol1-v0"), "SafetyPointGoal1-v0"),
+        (lambda: envs.make("SafetyPointGoal1-v0", layuot="fixed"), "layout"),
+        (lambda: envs.make("SafetyPointGoal1-v0", layout="always"), "random"),
+        (lambda: envs.make("SafetyPointGoal1-v0", constraints=("cost_gremlins",)), "cost_hazards"),
+        (lambda: envs.make("SafetyPointGoal1-v0", backend="mujoco"), "gymnasium"),
+        (lambda: envs.vectorise(envs.make("SafetyPointGoal1-v0"), 0), "at least 1"),
+    ],
+)
+def test_bad_requests_get_one_line_with_the_remedy(call, words: str) -> None:
+    with pytest.raises(ValueError) as error:
+        call()
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_brax_wrappers_count_the_same_steps() -> None:
+    env = brax.envs.get_environment("SafetyPointGoal1-v0")
+    wrapped = training.EpisodeWrapper(env, SHORT, 1)
+    state, step = jax.jit(wrapped.reset)(jax.random.PRNGKey(0)), jax.jit(wrapped.step)
+    for index in range(SHORT):
+        state = step(state, jnp.zeros(2))
+        assert state.info["steps"] == index + 1 and state.done == float(index == SHORT - 1)
