@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+MIN_STD = 0.02
+"""Smallest standard deviation of an action: below it the log-probability's gradient blows up."""
 Backend = Literal["brax", "gymnasium"]
 
 
@@ -50,7 +52,7 @@ class AlgoConfig:
     constraints: str = ""
     """Separate constraints on cost components, as `cost_hazards=10,cost_gremlins=15`; empty: one, on all cost."""
     limit_mode: Literal["measured", "paper"] = "measured"
-    """How the E-step is asked to keep the limit: a controller on the measured episode cost, or the paper's threshold."""
+    """What keeps the limit: a controller on the measured cost of episodes, or the paper's threshold."""
     gamma: float = 0.99
     """Discount of reward and cost."""
     n_step: int = 6
@@ -81,6 +83,12 @@ class AlgoConfig:
     """Widths of the hidden layers of policy and critics."""
     covariance: Literal["diagonal", "full"] = "diagonal"
     """Shape of the policy's covariance."""
+    initial_std: float = 0.3
+    """Standard deviation of a fresh policy's actions, in the box [-1, 1]."""
+    max_std: float = 0.4
+    """Largest standard deviation: a wide policy cannot steer finely, and its own noise costs."""
+    greedy_share: float = 0.5
+    """Share of the environments that act by the policy's mean; their cost is what the limit is held by."""
     cost_critics: int = 1
     """Critics for each cost; more than one are averaged, or see `cost_aggregate`."""
     cost_aggregate: Literal["mean", "max"] = "mean"
@@ -121,7 +129,13 @@ class AlgoConfig:
         for name in ("target_rate", "old_policy_rate"):
             value = getattr(self, name)
             _require(0 < value <= 1, f"--algo.{name} is {value}: it must lie in (0, 1]")
-        _require(0 <= self.recent_share <= 1, f"--algo.recent_share is {self.recent_share}: it must lie in [0, 1]")
+        for name in ("recent_share", "greedy_share"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, f"--algo.{name} is {value}: it must lie in [0, 1]")
+        _require(
+            MIN_STD < self.initial_std < self.max_std,
+            f"--algo.initial_std is {self.initial_std}: it must lie between {MIN_STD} and max_std, {self.max_std}",
+        )
         _require(
             len(self.hidden) > 0 and min(self.hidden) > 0,
             f"--algo.hidden is {self.hidden}: give at least one positive width, as in --algo.hidden 128 128",

@@ -16,23 +16,27 @@ from jax.typing import ArrayLike
 
 MAX_PRESSURE = 3.0
 INITIAL_PRESSURE = 0.5
-PROPORTIONAL = 1.0
+PROPORTIONAL = 0.5
+DERIVATIVE = 1.0
 INTEGRAL_RATE = 1 / 10_000
 TARGET_SHARE = 0.9
 SMALLEST_LIMIT_SHARE = 1e-3
 LOWEST_ERROR, HIGHEST_ERROR = -2.0, 1.0
+FAST_EPISODES, SLOW_EPISODES = 0.5, 2.0
 
 
 class Controller(struct.PyTreeNode):
     """What the controller remembers; all `[C]`."""
 
-    cost_rate: jax.Array  # running mean cost of an environment step
+    fast: jax.Array  # running mean cost of an environment step, over about half an episode
+    slow: jax.Array  # the same over two episodes
     integral: jax.Array
 
 
 def initial_controller(num_constraints: int) -> Controller:
     """Before anything was measured."""
-    return Controller(jnp.zeros(num_constraints), jnp.full(num_constraints, INITIAL_PRESSURE))
+    none = jnp.zeros(num_constraints)
+    return Controller(none, none, jnp.full(num_constraints, INITIAL_PRESSURE))
 
 
 def threshold_from_limit(limit: ArrayLike, gamma: ArrayLike, episode_length: int) -> jax.Array:
@@ -46,32 +50,39 @@ def episodic_cost(discounted: jax.Array, gamma: jax.Array, episode_length: int) 
     return discounted * episode_length * (1 - gamma) / (1 - gamma**episode_length)
 
 
-def measurement_horizon(episode_length: int) -> float:
-    """Steps over which the running mean of cost reaches back: half an episode, to be quick and still cover it."""
-    return episode_length / 2
+def measure(
+    controller: Controller, mean_cost: jax.Array, seen: jax.Array, steps: int, episode_length: int
+) -> Controller:
+    """Take the mean cost `[C]` of the last `steps` steps into the running means; `seen` [] steps came before them."""
+
+    def mix(rate: jax.Array, episodes: float) -> jax.Array:
+        share = jnp.maximum(steps / (episodes * episode_length), steps / (seen + steps))
+        return rate + jnp.minimum(share, 1.0) * (mean_cost - rate)
+
+    return controller.replace(fast=mix(controller.fast, FAST_EPISODES), slow=mix(controller.slow, SLOW_EPISODES))
 
 
-def measure(controller: Controller, mean_cost: jax.Array, share: jax.Array) -> Controller:
-    """Take the mean cost `[C]` of a step of all environments into the running mean with weight `share`."""
-    return controller.replace(cost_rate=controller.cost_rate + share * (mean_cost - controller.cost_rate))
-
-
-def error(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
-    """Log ratio `[C]` of the measured episode's cost to the limit, clipped: 0 where the limit is just met."""
+def error(rate: jax.Array, limit: jax.Array, episode_length: int) -> jax.Array:
+    """Log ratio `[C]` of the cost of an episode at a mean cost `rate` of a step to the limit; 0 where just met."""
     floor = SMALLEST_LIMIT_SHARE * episode_length
-    ratio = (controller.cost_rate * episode_length + floor) / (TARGET_SHARE * limit + floor)
-    return jnp.clip(jnp.log(ratio), LOWEST_ERROR, HIGHEST_ERROR)
+    return jnp.log((rate * episode_length + floor) / (TARGET_SHARE * limit + floor))
+
+
+def expected_error(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
+    """The error `[C]` that the present trend leads to: cost follows pressure late, so that its trend tells first."""
+    now, before = (error(rate, limit, episode_length) for rate in (controller.fast, controller.slow))
+    return jnp.clip(now + DERIVATIVE * (now - before), LOWEST_ERROR, HIGHEST_ERROR)
 
 
 def integrate(controller: Controller, limit: jax.Array, episode_length: int) -> Controller:
     """Move the integral by one update."""
-    step = INTEGRAL_RATE * error(controller, limit, episode_length)
+    step = INTEGRAL_RATE * expected_error(controller, limit, episode_length)
     return controller.replace(integral=jnp.clip(controller.integral + step, -MAX_PRESSURE, MAX_PRESSURE))
 
 
 def pressure(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
     """How hard to push cost down, `[C]`: for uncorrelated Q's the multiplier in units of std(Qr)/std(Qc)."""
-    drive = controller.integral + PROPORTIONAL * error(controller, limit, episode_length)
+    drive = controller.integral + PROPORTIONAL * expected_error(controller, limit, episode_length)
     return jnp.clip(drive, -MAX_PRESSURE, MAX_PRESSURE)
 
 

@@ -9,11 +9,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from cvpo_jax.config import MIN_STD
 from cvpo_jax.gaussian import Gaussian
-
-MIN_SCALE = 0.05
-MAX_SCALE = 0.8
-INITIAL_SCALE = 0.5
 
 
 class Actor(nn.Module):
@@ -22,6 +19,8 @@ class Actor(nn.Module):
     action_size: int
     hidden: Sequence[int]
     full: bool
+    initial_std: float
+    max_std: float
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> Gaussian:
@@ -31,14 +30,15 @@ class Actor(nn.Module):
             hidden = nn.relu(nn.Dense(width)(hidden))
         small = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")
         mean = jnp.tanh(nn.Dense(self.action_size, kernel_init=small)(hidden))
-        share = (INITIAL_SCALE - MIN_SCALE) / (MAX_SCALE - MIN_SCALE)
+        span = self.max_std - MIN_STD
+        share = (self.initial_std - MIN_STD) / span
         offset = jnp.log(share / (1 - share))
         diagonal = nn.Dense(self.action_size, kernel_init=small)(hidden)
-        scale = MIN_SCALE + (MAX_SCALE - MIN_SCALE) * nn.sigmoid(diagonal + offset)
+        scale = MIN_STD + span * nn.sigmoid(diagonal + offset)
         if not self.full:
             return Gaussian(mean, scale)
         count = self.action_size * (self.action_size - 1) // 2
-        lower = MAX_SCALE * jnp.tanh(nn.Dense(count, kernel_init=small)(hidden))
+        lower = self.max_std * jnp.tanh(nn.Dense(count, kernel_init=small)(hidden))
         rows, columns = jnp.tril_indices(self.action_size, -1)
         factor = jnp.zeros((*mean.shape, self.action_size)).at[..., rows, columns].set(lower)
         return Gaussian(mean, factor + jnp.eye(self.action_size) * scale[..., None])

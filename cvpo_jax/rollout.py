@@ -9,7 +9,7 @@ from brax.training.acme import running_statistics
 from flax import struct
 
 from cvpo_jax import cost, devices, replay
-from cvpo_jax.types import Collection, Metrics, TrainState, Transition
+from cvpo_jax.types import Collection, Metrics, Setup, TrainState, Transition
 from cvpo_jax.update import normalize_observation
 from envs.base import VectorEnv
 
@@ -81,6 +81,9 @@ def collect(
 ) -> tuple[TrainState, Collection, jax.Array]:
     """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
 
+    # The cost of the policy that will be used is measured; without greedy environments, that of the exploring one.
+    measured = greedy_envs(state.setup, env.num_envs) or env.num_envs
+
     def step(collection: Collection, _: None) -> tuple[Collection, tuple]:
         key, key_action = jax.random.split(collection.key)
         observation = collection.env_state.obs
@@ -98,7 +101,7 @@ def collect(
         sums = collection.episode.add(transition.reward, transition.cost, ended, state.hyper.cost_limit)
         bad = sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost))
         stored = replay.insert(collection.replay, transition)
-        return Collection(env_state, stored, sums, key), (observation, transition.cost.mean(0), bad)
+        return Collection(env_state, stored, sums, key), (observation, transition.cost[:measured].mean(0), bad)
 
     collection, (observations, costs, bad) = jax.lax.scan(step, collection, None, length=steps)
     return _observe(env, state, observations, devices.mean(costs, axis), axis), collection, bad.sum()
@@ -110,7 +113,14 @@ def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: bo
         shape = (*observation.shape[:-1], state.setup.action_size)
         return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
     policy = state.setup.actor.apply(state.actor, normalize_observation(state, observation))
-    return jnp.clip(policy.sample(jax.random.normal(key, policy.mean.shape)), -1, 1)
+    exploring = jnp.arange(policy.mean.shape[0]) >= greedy_envs(state.setup, policy.mean.shape[0])
+    noise = exploring[:, None] * jax.random.normal(key, policy.mean.shape)
+    return jnp.clip(policy.sample(noise), -1, 1)
+
+
+def greedy_envs(setup: Setup, num_envs: int) -> int:
+    """How many of the environments, the first ones, act by the policy's mean."""
+    return round(setup.greedy_share * num_envs)
 
 
 def _observe(
@@ -124,11 +134,9 @@ def _observe(
         state.observation_statistics, observations, std_min_value=1e-2, pmap_axis_name=axis
     )
     seen = state.env_steps.lo / total
-    horizon = cost.measurement_horizon(env.episode_length)
-    share = jnp.minimum(1.0, jnp.maximum(steps / horizon, steps / (seen + steps)))
     return state.replace(
         observation_statistics=statistics,
-        controller=cost.measure(state.controller, costs.mean(0), share),
+        controller=cost.measure(state.controller, costs.mean(0), seen, steps, env.episode_length),
         env_steps=state.env_steps + steps * total,
     )
 

@@ -80,6 +80,9 @@ class Setup:
     samples: int
     mstep_iterations: int
     full_covariance: bool
+    initial_std: float
+    max_std: float
+    greedy_share: float
     cost_critics: int
     cost_aggregate: str
     controlled: bool
@@ -99,6 +102,9 @@ class Setup:
             samples=algo.samples,
             mstep_iterations=algo.mstep_iterations,
             full_covariance=algo.covariance == "full",
+            initial_std=algo.initial_std,
+            max_std=algo.max_std,
+            greedy_share=algo.greedy_share,
             cost_critics=algo.cost_critics,
             cost_aggregate=algo.cost_aggregate,
             controlled=algo.limit_mode == "measured",
@@ -108,7 +114,7 @@ class Setup:
     @property
     def actor(self) -> Actor:
         """The policy's network."""
-        return Actor(self.action_size, self.hidden, self.full_covariance)
+        return Actor(self.action_size, self.hidden, self.full_covariance, self.initial_std, self.max_std)
 
     @property
     def critics(self) -> Critics:
