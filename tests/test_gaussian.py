@@ -1,0 +1,58 @@
+"""Gaussians against SciPy and against the closed form of the KL divergence."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from cvpo_jax.gaussian import Gaussian, kl_covariance, kl_mean
+
+
+def random_gaussian(seed: int, size: int, full: bool) -> Gaussian:
+    mean, noise = jax.random.normal(jax.random.PRNGKey(seed), (2, size))
+    if not full:
+        return Gaussian(mean, jnp.exp(0.3 * noise))
+    lower = 0.3 * jnp.tril(jax.random.normal(jax.random.PRNGKey(seed + 1), (size, size)), -1)
+    return Gaussian(mean, lower + jnp.diag(jnp.exp(0.3 * noise)))
+
+
+def covariance(gaussian: Gaussian) -> np.ndarray:
+    scale = np.asarray(gaussian.scale, np.float64)
+    return scale @ scale.T if gaussian.is_full else np.diag(scale**2)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_log_prob_is_scipys(full: bool) -> None:
+    gaussian = random_gaussian(0, 3, full)
+    action = jax.random.normal(jax.random.PRNGKey(5), (7, 3))
+    expected = stats.multivariate_normal(np.asarray(gaussian.mean), covariance(gaussian)).logpdf(action)
+    np.testing.assert_allclose(gaussian.expand(0).log_prob(action), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_samples_have_the_mean_and_covariance(full: bool) -> None:
+    gaussian = random_gaussian(2, 2, full)
+    samples = gaussian.expand(0).sample(jax.random.normal(jax.random.PRNGKey(0), (200_000, 2)))
+    np.testing.assert_allclose(samples.mean(0), gaussian.mean, atol=0.01)
+    np.testing.assert_allclose(np.cov(samples.T), covariance(gaussian), atol=0.02)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_parts_of_the_kl_are_those_of_the_closed_form(full: bool) -> None:
+    old, new = random_gaussian(3, 3, full), random_gaussian(7, 3, full)
+    s_old, s_new = covariance(old), covariance(new)
+    difference = np.asarray(new.mean - old.mean, np.float64)
+    mean_part = 0.5 * difference @ np.linalg.solve(s_old, difference)
+    log_ratio = np.linalg.slogdet(s_new)[1] - np.linalg.slogdet(s_old)[1]
+    covariance_part = 0.5 * (log_ratio - 3 + np.trace(np.linalg.solve(s_new, s_old)))
+    np.testing.assert_allclose(kl_mean(old, new), mean_part, rtol=1e-4)
+    np.testing.assert_allclose(kl_covariance(old, new), covariance_part, rtol=1e-4)
+
+
+def test_a_full_gaussian_with_diagonal_factor_is_the_diagonal_one() -> None:
+    diagonal = random_gaussian(1, 4, False)
+    full = Gaussian(diagonal.mean, jnp.diag(diagonal.scale))
+    action = jnp.arange(4.0)
+    np.testing.assert_allclose(full.log_prob(action), diagonal.log_prob(action), rtol=1e-6)
+    np.testing.assert_allclose(full.sample(action), diagonal.sample(action), rtol=1e-6)
