@@ -1,8 +1,8 @@
 """The protocol of all environments, and many of them side by side.
 
-N environments, A action dimensions, C constraints. An environment is a `brax.envs.Env` whose `State.info` also has `cost`
-`[C]`, `cost_components` (name -> `[]`) and `truncation` `[]` (1 in the step that ends the episode by its time limit); `done`
-is 1 only where the task itself ended.
+N environments, A action dimensions, C constraints. An environment is a `brax.envs.Env` whose `State.info` also has
+`cost` `[C]`, `cost_components` (name -> `[]`) and `truncation` `[]` (1 in the step that ends the episode by its time
+limit); `done` is 1 only where the task itself ended.
 """
 
 import abc
@@ -57,7 +57,7 @@ class CompiledVectorEnv:
             raise ValueError(f"num_envs is {num_envs}: at least 1 is needed")
         self.env = env
         self.num_envs = num_envs
-        self.observation_size = int(env.observation_size)  # type: ignore[arg-type]
+        self.observation_size = int(env.observation_size)
         self.action_size = env.action_size
         self.episode_length = env.episode_length
         self.cost_names = env.cost_names

@@ -22,7 +22,10 @@ def circles_touch(centre: jax.Array, centres: jax.Array, reach: float) -> jax.Ar
 def circles_touch_boxes(
     centres: jax.Array, radius: float, boxes: jax.Array, angles: jax.Array, half: float
 ) -> jax.Array:
-    """Whether circles about `centres` touch squares of half side `half` at `boxes`, `angles`; all broadcast to `[n, 2]`, `[n]`."""
+    """Whether circles about `centres` touch squares of half side `half` at `boxes`, turned by `angles`; bool `[n]`.
+
+    Points broadcast to `[n, 2]`, angles to `[n]`.
+    """
     local = jnp.abs(rotate(centres - boxes, -angles))
     return jnp.sum(jnp.square(jnp.maximum(local - half, 0.0)), axis=-1) <= radius**2
 
@@ -39,9 +42,12 @@ def boxes_touch(
     first_half: float,
     second: jax.Array,
     second_angles: jax.Array,
-    half: float,
+    second_half: float,
 ) -> jax.Array:
-    """Whether squares overlap, by the separating axes of both; centres broadcast to `[n, 2]`, angles to `[n]`; bool `[n]`."""
+    """Whether squares overlap, by the separating axes of both; bool `[n]`.
+
+    Centres broadcast to `[n, 2]`, angles to `[n]`.
+    """
     turn = second_angles - first_angles
-    apart = _separated(rotate(second - first, -first_angles), turn, first_half, half)
-    return ~(apart | _separated(rotate(first - second, -second_angles), turn, half, first_half))
+    apart = _separated(rotate(second - first, -first_angles), turn, first_half, second_half)
+    return ~(apart | _separated(rotate(first - second, -second_angles), turn, second_half, first_half))

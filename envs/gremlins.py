@@ -1,8 +1,8 @@
 """Gremlins: cubes that a soft weld drags behind targets on circles, all in phase.
 
-Untouched, a gremlin is a mass on MuJoCo's soft weld: of the reference acceleration -B v - K i x it takes the share i = .95,
-the constraint's impedance, with B = 2 / (.95 tc) and K = 1 / (.95 tc r)^2 for time constant tc and damping ratio r. All
-share their phase, so one displacement serves all.
+Untouched, a gremlin is a mass on MuJoCo's soft weld: of the reference acceleration -B v - K i x it takes the share
+i = .95, the constraint's impedance, with B = 2 / (.95 tc) and K = 1 / (.95 tc r)^2 for time constant tc and damping
+ratio r. All share their phase, so one displacement serves all.
 """
 
 import jax
@@ -17,8 +17,7 @@ _STIFFNESS = 1 / (_TIME_CONSTANT * _DAMPING_RATIO) ** 2  # the impedance cancels
 _DAMPING = 2 / _TIME_CONSTANT
 
 
-@struct.dataclass
-class Carrier:
+class Carrier(struct.PyTreeNode):
     """Displacement of every gremlin from its place in the layout."""
 
     offset: jax.Array  # [2] m

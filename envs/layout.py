@@ -8,14 +8,19 @@ that distribution and lets a vectorised loop end after a few rounds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 from jax import lax
 
+from envs.lanes import run_loops
+
 TRIES = 100
-_BLOCK = 20
+_BLOCK = 16
 _MAX_ROUNDS = 1_000_000
 
 
@@ -48,14 +53,22 @@ class Places:
         return cls(low=areas[:, :2] + keepout[:, None], high=areas[:, 2:] - keepout[:, None], keepout=keepout)
 
 
+class _Search(struct.PyTreeNode):
+    """A layout half found."""
+
+    seed: jax.Array  # uint32 [2]
+    index: jax.Array  # int32 [], the place to fill next
+    tries: jax.Array  # int32 [], at that place
+    rounds: jax.Array  # int32 [], of all
+    positions: jax.Array  # [n, 2]
+
+
 def _uniform(seed: jax.Array, rounds: jax.Array, dtype: jnp.dtype) -> jax.Array:
     """Numbers in 0..1, `[2, M]`: a counter hashed with `seed` `[2]`, for crowded layouts need thousands of draws.
 
     The hash is the 32-bit finaliser "lowbias32", applied twice; it costs a tenth of threefry.
     """
-    word = rounds.astype(jnp.uint32) * jnp.uint32(2 * _BLOCK) + jnp.arange(2 * _BLOCK, dtype=jnp.uint32).reshape(
-        2, _BLOCK
-    )
+    word = jnp.arange(2 * _BLOCK, dtype=jnp.uint32).reshape(2, _BLOCK) + rounds.astype(jnp.uint32) * (2 * _BLOCK)
     for half in (0, 1):
         word = word ^ seed[half]
         word = (word ^ (word >> 16)) * jnp.uint32(0x7FEB352D)
@@ -65,39 +78,69 @@ def _uniform(seed: jax.Array, rounds: jax.Array, dtype: jnp.dtype) -> jax.Array:
 
 
 def _first_valid(
-    uniform: jax.Array, low: jax.Array, high: jax.Array, others: jax.Array, clearance: jax.Array
+    uniform: jax.Array, tries: jax.Array | int, low: jax.Array, high: jax.Array, others: jax.Array, clearance: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The first of M candidates at least `clearance` `[n]` from `others` `[n, 2]`: `[2]`, and whether there is one."""
-    candidates = low[:, None] + (high - low)[:, None] * uniform
-    squared = jnp.sum(jnp.square(candidates - others[:, :, None]), axis=1)
-    valid = jnp.all(squared >= jnp.square(clearance)[:, None], axis=0)
-    return candidates[:, jnp.argmax(valid)], jnp.any(valid)
+    """The first of M candidates at least `clearance` `[n]` from `others` `[n, 2]`: `[2]`, and whether there is one.
+
+    Candidates beyond the last of the TRIES, of which `tries` are spent, do not count.
+    """
+    x, y = (low[axis] + (high[axis] - low[axis]) * uniform[axis] for axis in (0, 1))
+    squared = jnp.square(x - others[:, :1]) + jnp.square(y - others[:, 1:])
+    order = jnp.arange(_BLOCK)
+    valid = jnp.all(squared >= jnp.square(clearance)[:, None], axis=0) & (order + tries < TRIES)
+    first = jnp.min(jnp.where(valid, order, _BLOCK))
+    picked = order == first
+    return jnp.stack([jnp.sum(jnp.where(picked, x, 0.0)), jnp.sum(jnp.where(picked, y, 0.0))]), first < _BLOCK
+
+
+def _begin(key: jax.Array, places: Places) -> _Search:
+    zero = jnp.int32(0)
+    positions = jnp.zeros_like(jnp.asarray(places.low))
+    return _Search(seed=jax.random.bits(key, (2,)), index=zero, tries=zero, rounds=zero, positions=positions)
+
+
+def _finished(search: _Search) -> jax.Array:
+    return (search.index >= search.positions.shape[0]) | (search.rounds >= _MAX_ROUNDS)
+
+
+def _advance(search: _Search, places: Places) -> _Search:
+    """One block of candidates for the next place; after TRIES of them the layout starts anew. Free of slow gathers."""
+    dtype = search.positions.dtype
+    order = jnp.arange(search.positions.shape[0])
+    here = order == search.index
+    keepout, low, high = (jnp.asarray(array, dtype) for array in (places.keepout, places.low, places.high))
+    low, high = (jnp.sum(jnp.where(here[:, None], bound, 0.0), axis=0) for bound in (low, high))
+    clearance = jnp.where(order < search.index, keepout + jnp.sum(jnp.where(here, keepout, 0.0)), 0.0)
+    uniform = _uniform(search.seed, search.rounds, dtype)
+    xy, found = _first_valid(uniform, search.tries, low, high, search.positions, clearance)
+    exhausted = ~found & (search.tries + _BLOCK >= TRIES) & ~_finished(search)
+    return _Search(
+        seed=search.seed,
+        index=jnp.where(exhausted, 0, search.index + (found & ~_finished(search))),
+        tries=jnp.where(found | exhausted, 0, search.tries + _BLOCK),
+        rounds=search.rounds + 1,
+        positions=jnp.where(here[:, None] & found, xy, search.positions),
+    )
 
 
 def sample_layout(key: jax.Array, places: Places) -> jax.Array:
-    """Positions `[n, 2]` of all places; NaN if none was found in a million rounds."""
-    low, high, keepout = (jnp.asarray(array) for array in (places.low, places.high, places.keepout))
-    total = len(places.keepout)
-    seed = jax.random.bits(key, (2,))
+    """Positions `[n, 2]` of all places; NaN if none was found in a million rounds.
 
-    def unfinished(carry: tuple[jax.Array, ...]) -> jax.Array:
-        return (carry[0] < total) & (carry[2] < _MAX_ROUNDS)
+    Vectorised, the searches of a batch are served by a queue.
+    """
+    begin, advance = partial(_begin, places=places), partial(_advance, places=places)
 
-    def place_next(carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        index, failures, rounds, positions = carry
-        here = jnp.arange(total) == index
-        mine = jnp.sum(jnp.where(here, keepout, 0.0))
-        clearance = jnp.where(jnp.arange(total) < index, keepout + mine, 0.0)
-        area = (jnp.sum(jnp.where(here[:, None], bound, 0.0), axis=0) for bound in (low, high))
-        xy, found = _first_valid(_uniform(seed, rounds, low.dtype), *area, positions, clearance)
-        positions = jnp.where(here[:, None] & found, xy, positions)
-        failures = jnp.where(found, 0, failures + _BLOCK)
-        index = jnp.where(found, index + 1, jnp.where(failures >= TRIES, 0, index))
-        return index, failures % TRIES, rounds + 1, positions
+    @jax.custom_batching.custom_vmap
+    def search(key: jax.Array) -> _Search:
+        return lax.while_loop(lambda state: ~_finished(state), advance, begin(key))
 
-    zero = jnp.int32(0)
-    index, _, _, positions = lax.while_loop(unfinished, place_next, (zero, zero, zero, jnp.zeros_like(low)))
-    return jnp.where(index == total, positions, jnp.nan)
+    @search.def_vmap
+    def _(axis_size: int, batched: list[bool], keys: jax.Array) -> tuple[_Search, Any]:
+        found = run_loops(begin, advance, _finished, keys)
+        return found, jax.tree.map(lambda _: True, found)
+
+    result = search(key)
+    return jnp.where(result.index == len(places.keepout), result.positions, jnp.nan)
 
 
 def resample_place(key: jax.Array, places: Places, index: int, positions: jax.Array, wanted: jax.Array) -> jax.Array:
@@ -110,13 +153,13 @@ def resample_place(key: jax.Array, places: Places, index: int, positions: jax.Ar
     clearance = places.keepout + places.keepout[index]
     clearance[index] = 0.0
 
-    def unfinished(carry: tuple[jax.Array, ...]) -> jax.Array:
+    def unfinished(carry: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
         return carry[0] & (carry[1] < _MAX_ROUNDS)
 
-    def draw(carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def draw(carry: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
         _, rounds, _ = carry
         uniform = _uniform(seed, rounds, positions.dtype)
-        xy, found = _first_valid(uniform, low, high, positions, jnp.asarray(clearance, positions.dtype))
+        xy, found = _first_valid(uniform, 0, low, high, positions, jnp.asarray(clearance, positions.dtype))
         return ~found, rounds + 1, xy
 
     return lax.while_loop(unfinished, draw, (wanted, jnp.int32(0), positions[index]))[2]

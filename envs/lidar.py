@@ -1,8 +1,8 @@
 """Pseudo-lidar: how close the nearest object of one kind is, in 16 directions.
 
-n objects. The original (Safety-Gymnasium, `BaseTask._obs_lidar_pseudo`) loops over the objects and scatters each into three
-bins. Seen from a bin, an object at bin coordinate f (angle over bin size) contributes a trapezoid of f that is 1 over the bin
-itself and falls to 0 over each neighbour, so that all bins come from one dense maximum without a scatter.
+n objects. The original (Safety-Gymnasium, `BaseTask._obs_lidar_pseudo`) loops over the objects and scatters each into
+three bins. Seen from a bin, an object at bin coordinate f (angle over bin size) contributes a trapezoid of f that is 1
+over the bin itself and falls to 0 over each neighbour, so that all bins come from one dense maximum without a scatter.
 """
 
 import jax
@@ -14,7 +14,7 @@ _CENTRES = np.arange(BINS) + 0.5
 
 
 def ego_frame(points: jax.Array, position: jax.Array, yaw: jax.Array) -> jax.Array:
-    """World `points` `[n, 2]` in the frame of a robot at `position` `[2]` that heads along `yaw` `[]` (rad); `[n, 2]`."""
+    """World `points` `[n, 2]` in the frame of a robot at `position` `[2]` heading along `yaw` `[]` (rad); `[n, 2]`."""
     offset = points - position
     cos, sin = jnp.cos(yaw), jnp.sin(yaw)
     return jnp.stack([cos * offset[:, 0] + sin * offset[:, 1], cos * offset[:, 1] - sin * offset[:, 0]], axis=-1)

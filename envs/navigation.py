@@ -24,8 +24,8 @@ BOXES = ("vases", "gremlins", "push_box")
 class NavigationEnv(SafeEnv):
     """Safety-Gymnasium's navigation tasks on planar physics.
 
-    `constraints` names the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"` begins
-    every episode in the one layout drawn from `seed`.
+    `constraints` names the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"`
+    begins every episode in the one layout drawn from `seed`.
     """
 
     def __init__(

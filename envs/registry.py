@@ -1,6 +1,7 @@
 """Ids to environments: Safety-Gymnasium's, for both backends, registered with Brax as well."""
 
 import difflib
+import importlib
 import inspect
 from collections.abc import Iterable
 from functools import partial
@@ -28,9 +29,7 @@ def make(task_id: str, backend: str = "brax", **options: Any) -> Any:
     Raises ValueError for an unknown id, backend or option, in one line that names what comes close.
     """
     if backend == "gymnasium":
-        from envs import safety_gymnasium
-
-        return safety_gymnasium.make(task_id, **options)
+        return importlib.import_module("envs.safety_gymnasium").make(task_id, **options)
     if backend != "brax":
         raise ValueError(f'backend is "{backend}": it must be "brax" or "gymnasium"')
     if task_id not in _IDS:

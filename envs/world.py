@@ -24,8 +24,7 @@ class Kind:
     area: tuple[float, float, float, float] | None = None
 
 
-@struct.dataclass
-class World:
+class World(struct.PyTreeNode):
     """One environment's whole state. Positions are in the world frame, in m."""
 
     robot: Any  # the robot module's state

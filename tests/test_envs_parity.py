@@ -1,4 +1,4 @@
-"""The ports against recordings of the genuine environment (MuJoCo 2.3.3): one step from, and observations at, its states.
+"""The ports against recordings of the genuine environment (MuJoCo 2.3.3), at its states and one step from them.
 
 R recorded rows.
 """

@@ -34,8 +34,7 @@ _GRAVITY = 9.81
 _MAGNETIC_FIELD = -0.5  # along world y
 
 
-@struct.dataclass
-class PointState:
+class PointState(struct.PyTreeNode):
     """Pose and motion of the body's origin, in the world frame."""
 
     position: jax.Array  # [2] m

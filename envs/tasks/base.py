@@ -20,8 +20,8 @@ from envs.world import Kind, World
 class Task:
     """Base of all tasks; subclasses fill in the reward, the costs and the goal.
 
-    `extents` is half the side of the square objects are placed in (m); `lidars` names the kinds seen, in the order of the
-    observation.
+    `extents` is half the side of the square objects are placed in (m); `lidars` names the kinds seen, in the order of
+    the observation.
     """
 
     kinds: tuple[Kind, ...]
