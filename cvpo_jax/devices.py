@@ -9,6 +9,11 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.typing import ArrayLike
+
+from cvpo_jax.config import ConfigError
 
 AXIS = "devices"
 
@@ -16,10 +21,10 @@ Tree = TypeVar("Tree")
 
 
 def pick(count: int) -> list[jax.Device]:
-    """The first `count` local devices, all of them for 0; raises ValueError where there are fewer."""
+    """The first `count` local devices, all of them for 0; raises ConfigError where there are fewer."""
     available = jax.local_devices()
     if count > len(available):
-        raise ValueError(
+        raise ConfigError(
             f"--train.devices is {count}, but {len(available)} are here ({available[0].platform}); "
             "on a CPU, XLA_FLAGS=--xla_force_host_platform_device_count=N makes N"
         )
@@ -33,7 +38,19 @@ def parallel(function: Callable, chosen: list[jax.Device], **options: Any) -> Ca
 
 def replicate(tree: Tree, chosen: list[jax.Device]) -> Tree:
     """A copy for each device: leaves `[...]` become `[D, ...]`."""
-    return jax.tree.map(lambda x: jnp.broadcast_to(x, (len(chosen), *jnp.shape(x))), tree)
+
+    def copies(x: ArrayLike) -> jax.Array:
+        # A weak type would not survive the first call, and the second would compile the program anew.
+        strong = jnp.asarray(x, jnp.result_type(x))
+        return jnp.broadcast_to(strong, (len(chosen), *strong.shape))
+
+    return place(jax.tree.map(copies, tree), chosen)
+
+
+def place(tree: Tree, chosen: list[jax.Device]) -> Tree:
+    """Leaves `[D, ...]` laid out as `parallel` returns them, a slice on each device: any other way compiles it anew."""
+    sharding = NamedSharding(Mesh(np.array(chosen), (AXIS,)), PartitionSpec(AXIS))
+    return jax.tree.map(lambda x: jax.device_put(x, sharding), tree)
 
 
 def first(tree: Tree) -> Tree:
