@@ -30,6 +30,11 @@ LINEAR_DAMPING = 0.01
 YAW_DAMPING = 0.005
 _GEAR = 0.3
 _FORCE_LIMIT = 0.05
+OUTLINE = (
+    ("disc", (0.0, 0.0), (SPHERE_RADIUS,)),
+    ("box", (ARROW_OFFSET, 0.0), (ARROW_HALF, ARROW_HALF)),
+)  # seen from above
+_HEIGHT = 0.1
 _GRAVITY = 9.81
 _MAGNETIC_FIELD = -0.5  # along world y
 
@@ -42,6 +47,11 @@ class PointState(struct.PyTreeNode):
     velocity: jax.Array  # [2] m/s
     yaw_rate: jax.Array  # [] rad/s
     acceleration: jax.Array  # [2] m/s^2 of the origin at the end of the step, in the body frame
+
+    @property
+    def height(self) -> jax.Array:
+        """Height of the origin, [] m."""
+        return jnp.full_like(self.yaw, _HEIGHT)
 
 
 def initial(position: jax.Array, yaw: jax.Array) -> PointState:
