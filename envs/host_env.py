@@ -1,0 +1,47 @@
+"""What an environment on the host is: one world, stepped in NumPy, that the workers of a pool can run.
+
+Letters: O observation size, A action dimensions, P cost components.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class HostSpec:
+    """Sizes that all copies of an environment share."""
+
+    observation_size: int
+    action_size: int
+    episode_length: int
+    component_names: tuple[str, ...]
+
+
+class HostStep(NamedTuple):
+    """What one step brings."""
+
+    observation: np.ndarray  # [O]
+    reward: float
+    cost: float  # the total, as the environment itself sums it
+    components: np.ndarray  # [P] in the order of HostSpec.component_names
+    terminated: bool
+    truncated: bool
+
+
+class HostEnv(Protocol):
+    """One environment. Equal seeds and actions must give equal episodes: a lost world is rebuilt by repeating them."""
+
+    spec: HostSpec
+
+    def reset(self, seed: int) -> np.ndarray:
+        """Begin the episode of `seed`; returns the observation `[O]`."""
+
+    def step(self, action: np.ndarray) -> HostStep:
+        """One step under `action` `[A]` in [-1, 1]."""
+
+
+def episode_seed(seed: int, episode: int) -> int:
+    """The seed of an environment's `episode`-th episode: 32 bits, well spread whatever `seed` is."""
+    return int(np.random.SeedSequence((seed, episode)).generate_state(1)[0])

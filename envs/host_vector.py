@@ -1,0 +1,142 @@
+"""Host environments as a `VectorEnv` that compiled code can step, through host callbacks.
+
+Callbacks are ordered by data dependence: each step needs the serial number that the one before returned, and the host
+refuses a state that is not its latest, because it cannot go back. Under `pmap` every device has a pool of its own.
+
+Letters: N environments (on each device), O observation size, A action dimensions, C constraints, P cost components.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from brax.envs import State
+from flax import struct
+from jax.experimental import io_callback
+
+from envs.host_env import HostEnv
+from envs.host_pool import HostError, WorkerPool
+
+
+class HostState(struct.PyTreeNode):
+    """Which state of which pool this is."""
+
+    device: jax.Array  # [] int32, index along the pmap axis
+    serial: jax.Array  # [] int32, resets and steps of the pool so far
+
+
+class HostVectorEnv:
+    """N copies of the host environment that `factory()` makes, with the interface of `envs.base.VectorEnv`.
+
+    `constraints` names the cost components that make up `info["cost"]`; empty: the environment's own total. `axis` is
+    the pmap axis it is stepped under, if any. `options` go to `WorkerPool`. Not for `vmap`: a host has one state.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[[], HostEnv],
+        num_envs: int,
+        *,
+        constraints: Sequence[str] = (),
+        axis: str | None = None,
+        **options: Any,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}: at least 1 is needed")
+        self.spec = factory().spec
+        self.num_envs = num_envs
+        self.observation_size, self.action_size = self.spec.observation_size, self.spec.action_size
+        self.episode_length = self.spec.episode_length
+        self.cost_names = self.spec.component_names
+        for name in constraints:
+            if name not in self.cost_names:
+                raise ValueError(f'constraint "{name}" is none of the costs here: {", ".join(self.cost_names)}')
+        self._chosen = [self.cost_names.index(name) for name in constraints]
+        self.num_constraints = len(constraints) or 1
+        self._axis = axis
+        self._make_pool = lambda: WorkerPool(factory, self.spec, num_envs, **options)
+        self._pools: dict[int, WorkerPool] = {}
+        self._serials: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def reset(self, key: jax.Array) -> State:
+        """States of N new episodes; the same key gives the same episodes, whatever the number of workers."""
+        seeds = jax.random.bits(key, (self.num_envs,), jnp.uint32)
+        device = jnp.zeros((), jnp.int32) if self._axis is None else jax.lax.axis_index(self._axis).astype(jnp.int32)
+        return self._state(device, io_callback(self._host_reset, self._shapes(), device, seeds))
+
+    def step(self, state: State, action: jax.Array) -> State:
+        """One step of all under `action` `[N, A]`; where an episode ends, the next one begins."""
+        latest = state.pipeline_state
+        results = io_callback(self._host_step, self._shapes(), latest.device, latest.serial, action)
+        return self._state(latest.device, results)
+
+    def close(self) -> None:
+        """End the worker processes."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def _shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
+        n = self.num_envs
+        shapes: dict[str, tuple[tuple[int, ...], Any]] = {
+            "serial": ((), jnp.int32),
+            "obs": ((n, self.observation_size), jnp.float32),
+            "reward": ((n,), jnp.float32),
+            "done": ((n,), jnp.float32),
+            "truncation": ((n,), jnp.float32),
+            "cost": ((n, self.num_constraints), jnp.float32),
+            "components": ((n, len(self.cost_names)), jnp.float32),
+            "steps": ((n,), jnp.int32),
+        }
+        return {name: jax.ShapeDtypeStruct(shape, dtype) for name, (shape, dtype) in shapes.items()}
+
+    def _state(self, device: jax.Array, results: dict[str, jax.Array]) -> State:
+        components = {name: results["components"][:, i] for i, name in enumerate(self.cost_names)}
+        info = {name: results[name] for name in ("cost", "truncation", "steps")} | {"cost_components": components}
+        return State(
+            pipeline_state=HostState(device, results["serial"]),
+            obs=results["obs"],
+            reward=results["reward"],
+            done=results["done"],
+            info=info,
+        )
+
+    def _host_reset(self, device: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
+        index = int(device)
+        with self._lock:
+            if index not in self._pools:
+                self._pools[index], self._serials[index] = self._make_pool(), 0
+        pool = self._pools[index]
+        pool.reset(np.asarray(seeds))
+        results = self._results(index)
+        for name in ("reward", "done", "truncation", "cost", "components"):
+            results[name] = np.zeros_like(results[name])
+        return results
+
+    def _host_step(self, device: np.ndarray, serial: np.ndarray, action: np.ndarray) -> dict[str, np.ndarray]:
+        index = int(device)
+        if int(serial) != self._serials.get(index):
+            raise HostError(
+                f"step {self._serials.get(index)} of the host environments is under way, the state is of step "
+                f"{int(serial)}: they cannot go back, step their latest state or reset"
+            )
+        self._pools[index].step(np.asarray(action))
+        return self._results(index)
+
+    def _results(self, index: int) -> dict[str, np.ndarray]:
+        """Copies of what the pool's arrays hold, under a new serial number."""
+        arrays = self._pools[index].arrays
+        self._serials[index] += 1
+        return {
+            "serial": np.array(self._serials[index], np.int32),
+            "obs": arrays.observation.copy(),
+            "reward": arrays.reward.copy(),
+            "done": arrays.terminated.astype(np.float32),
+            "truncation": arrays.truncated.astype(np.float32),
+            "cost": arrays.components[:, self._chosen] if self._chosen else arrays.cost[:, None].copy(),
+            "components": arrays.components.copy(),
+            "steps": arrays.elapsed.astype(np.int32),
+        }
