@@ -1,0 +1,92 @@
+"""One genuine Safety-Gymnasium environment, flat: Box observations and actions in [-1, 1].
+
+Knows nothing of JAX: it runs in worker processes. Letters: O observation size, A action dimensions, P cost components.
+"""
+
+import difflib
+from typing import Any
+
+import numpy as np
+
+from envs import safety_gymnasium_repairs, safety_gymnasium_resets
+from envs.host_env import HostSpec, HostStep
+
+_VELOCITY_COST = "cost_velocity"
+
+
+class SafetyGymnasiumEnv:
+    """The environment registered as `task_id`.
+
+    With `fixed_seed` every episode is that of this seed. With `render_mode` the world keeps its pictures, for the
+    camera `camera_name`: resets take seconds then. Raises ImportError where the package is missing and ValueError for
+    an unknown id, each with the remedy.
+    """
+
+    def __init__(self, task_id: str, *, fixed_seed: int | None = None, **options: Any) -> None:
+        package = safety_gymnasium_repairs.load()
+        safety_gymnasium_resets.install()
+        _check_known(task_id)
+        self._env = package.make(task_id, disable_env_checker=True, **options)
+        task = getattr(self._env.unwrapped, "task", None)
+        if task is not None and (options.get("render_mode") or task.observe_vision):
+            safety_gymnasium_resets.keep_pictures(task)
+        self._fixed_seed = fixed_seed
+        box = self._env.action_space
+        self._centre = (np.float64(box.low) + box.high) / 2
+        self._half = (np.float64(box.high) - box.low) / 2
+        self.spec = HostSpec(
+            observation_size=self.reset(0).size,
+            action_size=box.shape[0],
+            episode_length=self._env.spec.max_episode_steps,
+            component_names=_component_names(task),
+        )
+
+    def reset(self, seed: int) -> np.ndarray:
+        """Begin the episode of `seed`, or of `fixed_seed`; returns the observation `[O]`."""
+        return self._flat(self._env.reset(seed=seed if self._fixed_seed is None else self._fixed_seed)[0])
+
+    def step(self, action: np.ndarray) -> HostStep:
+        """One step under `action` `[A]` in [-1, 1], scaled to the range of the actuators."""
+        scaled = self._centre + self._half * np.asarray(action, np.float64)
+        observation, reward, cost, terminated, truncated, info = self._env.step(scaled)
+        return HostStep(
+            observation=self._flat(observation),
+            reward=float(reward),
+            cost=float(cost),
+            components=np.array([info.get(name, cost) for name in self.spec.component_names], np.float64),
+            terminated=bool(terminated),
+            truncated=bool(truncated),
+        )
+
+    def render(self) -> np.ndarray:
+        """The picture `[height, width, 3]` (uint8) of the camera chosen at construction; needs `render_mode`."""
+        return self._env.render()
+
+    def _flat(self, observation: Any) -> np.ndarray:
+        from gymnasium.spaces.utils import flatten
+
+        if isinstance(observation, dict):
+            observation = flatten(self._env.observation_space, observation)
+        return np.asarray(observation, np.float64).ravel()
+
+
+def task_ids() -> tuple[str, ...]:
+    """Every registered single-agent id that an agent can act in; the Debug ids listen to a keyboard."""
+    safety_gymnasium_repairs.load()
+    from safety_gymnasium.utils.registration import safe_registry
+
+    return tuple(sorted(name for name in safe_registry if "Debug" not in name))
+
+
+def _check_known(task_id: str) -> None:
+    known = task_ids()
+    if task_id not in known:
+        close = difflib.get_close_matches(task_id, known, n=3, cutoff=0.4) or known[:3]
+        raise ValueError(f'Safety-Gymnasium has no task "{task_id}"; close to it: {", ".join(close)}')
+
+
+def _component_names(task: Any) -> tuple[str, ...]:
+    """The costs a navigation `task` adds up, in its own order; velocity tasks have one and name none."""
+    if task is None:
+        return (_VELOCITY_COST,)
+    return tuple(name for name in task.calculate_cost() if name != "cost_sum")

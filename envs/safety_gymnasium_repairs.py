@@ -1,0 +1,124 @@
+"""Import Safety-Gymnasium 1.0.0 on today's Python, NumPy and MuJoCo.
+
+The package was written for Python 3.10, NumPy 1 and MuJoCo 2.3.3. Four habits of it and of gymnasium 0.29.1 have since
+become errors; each is mended here, at import, and nowhere else.
+"""
+
+import contextlib
+import dataclasses
+import inspect
+import io
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+INSTALL = "python -m pip install --no-deps --require-hashes -r requirements.lock"
+
+
+@cache
+def load() -> ModuleType:
+    """The package `safety_gymnasium`, imported and repaired; raises ImportError with the remedy where it is missing."""
+    try:
+        with array_defaults_allowed(), _quiet():
+            import safety_gymnasium
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f'the genuine environments need the package "{error.name}", which is not installed: '
+            f'run "make install" or "{INSTALL}"'
+        ) from error
+    accept_joint_arrays()
+    accept_one_element_sensors()
+    accept_predefined_collisions()
+    return safety_gymnasium
+
+
+@contextlib.contextmanager
+def array_defaults_allowed() -> Iterator[None]:
+    """Let dataclasses defined meanwhile have NumPy arrays as defaults.
+
+    Python 3.11 refuses unhashable defaults (`color: np.array = COLOR['goal']`): they become default factories.
+    """
+    original = dataclasses.dataclass
+
+    def tolerant(cls: type | None = None, /, **options: Any) -> Any:
+        if cls is None:
+            return lambda decorated: tolerant(decorated, **options)
+        for name in inspect.get_annotations(cls):
+            default = cls.__dict__.get(name)
+            if isinstance(default, np.ndarray):
+                setattr(cls, name, dataclasses.field(default_factory=default.copy))
+        return original(cls, **options)
+
+    dataclasses.dataclass = tolerant
+    try:
+        yield
+    finally:
+        dataclasses.dataclass = original
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the notes on unrelated environments that the package's dependencies print when they are imported."""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+class Forward:
+    """`target`, except for the attributes given."""
+
+    def __init__(self, target: Any, **replaced: Any) -> None:
+        self._target = target
+        self.__dict__.update(replaced)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+
+def accept_joint_arrays() -> None:
+    """Let agents with joint sensors (Car, Doggo, …) load: MuJoCo 3 wants `model.jnt(3)`, not `jnt(array([3]))`."""
+    from safety_gymnasium.bases.base_agent import BaseAgent
+
+    original = BaseAgent._init_jnt_sensors
+
+    def repaired(agent: Any) -> None:
+        engine = agent.engine
+        model = Forward(engine.model, jnt=lambda joint: engine.model.jnt(int(np.asarray(joint).item())))
+        agent.engine = Forward(engine, model=model)
+        try:
+            original(agent)
+        finally:
+            agent.engine = engine
+
+    BaseAgent._init_jnt_sensors = repaired
+
+
+def accept_one_element_sensors() -> None:
+    """Let agents with hinge sensors (Doggo, Ant, …) observe: NumPy 2.4 refuses `float(array([angle]))`."""
+    from safety_gymnasium.bases import base_agent
+
+    base_agent.float = lambda value: np.asarray(value, np.float64).item()
+
+
+def accept_predefined_collisions() -> None:
+    """Let Swimmer load: MuJoCo 3 no longer knows `collision="predefined"`, which meant no contacts without pairs."""
+    import mujoco
+    from gymnasium.envs.mujoco import mujoco_env
+
+    obsolete = 'collision="predefined"'
+
+    def from_xml_path(path: str) -> Any:
+        xml = Path(path).read_text()
+        if obsolete not in xml:
+            return mujoco.MjModel.from_xml_path(path)
+        model = mujoco.MjModel.from_xml_string(xml.replace(obsolete, ""))
+        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
+        return model
+
+    reader = Forward(mujoco, MjModel=Forward(mujoco.MjModel, from_xml_path=from_xml_path))
+    mujoco_env.mujoco = reader  # type: ignore[attr-defined]

@@ -1,0 +1,117 @@
+"""Make Safety-Gymnasium's resets cheap without changing what an agent sees.
+
+A reset compiles a new MuJoCo model. Almost all its time goes into decoding the skybox, 24 MB of pictures that only
+cameras see; what remains is parsing one YAML file again and again, and rejection sampling of the layout in slow Python.
+"""
+
+import copy
+import math
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from envs.safety_gymnasium_repairs import Forward
+
+_PICTURE = re.compile(r"<texture [^>]*\bfile(?:right)?=[^>]*?(?:/>|></texture>)")
+_NAME = re.compile(r'\bname="([^"]*)"')
+_TRIES = 100
+
+
+@cache
+def install() -> None:
+    """Mend the imported package, once a process."""
+    _compile_without_pictures()
+    _read_assets_once()
+    _sample_layouts_faster()
+
+
+def keep_pictures(task: Any) -> None:
+    """Have the worlds of a Safety-Gymnasium `task` built with their pictures, because a camera looks at them."""
+    task.agent.drawn = True
+
+
+def without_pictures(xml: str) -> str:
+    """A MuJoCo model without the textures that come from files, among them the skybox, and without their uses."""
+    for picture in _PICTURE.findall(xml):
+        xml = xml.replace(picture, "")
+        for name in _NAME.findall(picture):
+            xml = xml.replace(f' texture="{name}"', "")
+    return xml
+
+
+def _compile_without_pictures() -> None:
+    import mujoco
+    from safety_gymnasium import world
+
+    def from_xml_string(xml: str) -> Any:
+        return mujoco.MjModel.from_xml_string(without_pictures(xml))
+
+    plain = Forward(mujoco, MjModel=Forward(mujoco.MjModel, from_xml_string=from_xml_string))
+    original = world.World.build
+
+    def build(self: Any) -> None:
+        world.mujoco = mujoco if getattr(self._agent, "drawn", False) else plain
+        original(self)
+
+    world.World.build = build
+
+
+def _read_assets_once() -> None:
+    import yaml
+    from safety_gymnasium import world
+
+    @cache
+    def parse(path: str) -> Any:
+        with open(path, encoding="utf-8") as file:
+            return yaml.load(file, Loader=yaml.FullLoader)
+
+    world.yaml = Forward(yaml, load=lambda file, **_: copy.deepcopy(parse(file.name)))
+
+
+def _sample_layouts_faster() -> None:
+    from safety_gymnasium.utils.random_generator import RandomGenerator
+
+    RandomGenerator.sample_layout = sample_layout
+
+
+def sample_layout(generator: Any) -> bool:
+    """One try at a layout, as `RandomGenerator.sample_layout`: the same draws and comparisons, on plain floats.
+
+    Sets `generator.layout` (name -> xy) and returns True unless some object found no place in 100 tries.
+    """
+    taken: list[tuple[float, float, float]] = []
+    layout = {}
+    for name, (areas, keepout) in generator.placements.items():
+        draw = _draw(generator, areas, keepout)
+        for _ in range(_TRIES):
+            x, y = draw()
+            if _is_free(x, y, keepout, taken):
+                break
+        else:
+            return False
+        layout[name] = np.array([x, y])
+        taken.append((x, y, keepout + generator.placements_margin))
+    generator.layout = layout
+    return True
+
+
+def _draw(generator: Any, areas: Any, keepout: float) -> Callable[[], tuple[float, float]]:
+    """What draws a position in one of `areas` (None: anywhere), shrunk by `keepout`."""
+    if areas is not None and len(areas) > 1:
+        return lambda: generator.draw_placement(areas, keepout).tolist()
+    x_low, y_low, x_high, y_high = generator.constrain_placement(
+        generator.placements_extents if areas is None else areas[0], keepout
+    )
+    uniform = generator.random_generator.uniform
+    return lambda: (uniform(x_low, x_high), uniform(y_low, y_high))
+
+
+def _is_free(x: float, y: float, keepout: float, taken: list[tuple[float, float, float]]) -> bool:
+    for u, v, clearance in taken:
+        right, up = x - u, y - v
+        if math.sqrt(right * right + up * up) < clearance + keepout:
+            return False
+    return True

@@ -1,0 +1,192 @@
+"""The genuine environments: repairs at import, cheap resets that change nothing, and batches of them."""
+
+import dataclasses
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+import envs
+from envs import safety_gymnasium_repairs, safety_gymnasium_resets
+from envs.host_env import episode_seed
+from envs.safety_gymnasium_env import SafetyGymnasiumEnv, task_ids
+
+GOAL = "SafetyPointGoal1-v0"
+UNTOUCHED = """
+import sys, time
+import numpy as np
+from envs import safety_gymnasium_repairs
+env = safety_gymnasium_repairs.load().make(sys.argv[1])
+actions, rows, seconds = np.load(sys.argv[2]), [], []
+for seed, episode in enumerate(actions):
+    started = time.process_time()
+    observation, _ = env.reset(seed=seed)
+    seconds.append(time.process_time() - started)
+    rows.append(np.r_[observation, 0, 0, 0])
+    for action in episode:
+        observation, reward, cost, terminated, truncated, _ = env.step(action)
+        rows.append(np.r_[observation, reward, cost, truncated])
+np.savez(sys.argv[3], rows=rows, seconds=min(seconds))
+"""
+
+
+def untouched(task_id, actions, folder):
+    """What the package shows without our resets, in a process of its own; and its fastest reset in seconds."""
+    np.save(folder / "actions.npy", actions)
+    arguments = [task_id, str(folder / "actions.npy"), str(folder / "rows.npz")]
+    subprocess.run([sys.executable, "-c", UNTOUCHED, *arguments], check=True, stderr=subprocess.DEVNULL)
+    return np.load(folder / "rows.npz")
+
+
+def ours(task_id, actions):
+    env, rows, seconds = SafetyGymnasiumEnv(task_id), [], []
+    for seed, episode in enumerate(actions):
+        started = time.process_time()
+        observation = env.reset(seed)
+        seconds.append(time.process_time() - started)
+        rows.append(np.r_[observation, 0, 0, 0])
+        for action in episode:
+            step = env.step(action)
+            rows.append(np.r_[step.observation, step.reward, step.cost, step.truncated])
+    return np.array(rows), min(seconds)
+
+
+@pytest.mark.parametrize(
+    "task_id",
+    [
+        GOAL,
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("SafetyCarButton1-v0", "SafetyDoggoPush2-v0")),
+        pytest.param("SafetyPointCircle2-v0", marks=pytest.mark.slow),
+    ],
+)
+def test_whole_episodes_are_those_of_the_untouched_package(task_id, tmp_path):
+    """Two episodes to the time limit, to the last bit; and resets at least 20 times faster (processor time)."""
+    spec = SafetyGymnasiumEnv(task_id).spec
+    actions = np.random.RandomState(0).uniform(-1, 1, (2, spec.episode_length, spec.action_size))
+    expected = untouched(task_id, actions, tmp_path)
+    rows, seconds = ours(task_id, actions)
+    np.testing.assert_array_equal(rows, expected["rows"])
+    assert rows[:, -1].sum() == 2, "both episodes end by their time limit"
+    if task_id == GOAL:
+        assert seconds < float(expected["seconds"]) / 20
+
+
+def test_pictures_are_cut_from_models_with_all_their_uses():
+    xml = (
+        '<asset><texture type="skybox" fileright="a.png" fileup="b.png"></texture><texture name="mat" builtin="flat"/>'
+        '<texture name="grass" file="c.PNG"/><material name="grass" texture="grass"/><material texture="mat"/></asset>'
+    )
+    expected = '<asset><texture name="mat" builtin="flat"/><material name="grass"/><material texture="mat"/></asset>'
+    assert safety_gymnasium_resets.without_pictures(xml) == expected
+
+
+def test_dataclasses_may_have_array_defaults_meanwhile():
+    def define():
+        @dataclasses.dataclass
+        class Coloured:
+            color: np.ndarray = np.ones(3)  # noqa: RUF009
+
+        return Coloured
+
+    with pytest.raises(ValueError, match="mutable default"):
+        define()
+    with safety_gymnasium_repairs.array_defaults_allowed():
+        coloured = define()
+    first, second = coloured(), coloured()
+    first.color[0] = 5
+    np.testing.assert_array_equal(second.color, np.ones(3))
+    with pytest.raises(ValueError, match="mutable default"):
+        define()
+
+
+@pytest.mark.parametrize(
+    ("task_id", "sizes", "costs"),
+    [
+        ("SafetyCarGoal1-v0", (72, 2, 1000), ("cost_hazards",)),  # joint sensors
+        ("SafetyDoggoRun0-v0", (56, 12, 500), ("cost_out_of_boundary",)),  # hinge sensors
+        ("SafetySwimmerVelocity-v1", (8, 2, 1000), ("cost_velocity",)),  # an option MuJoCo 3 no longer knows
+        ("SafetyPointRace1-v0", (44, 2, 500), ("cost_hazards", "cost_static_geoms_contact")),  # lacks its pictures
+        ("SafetyPointButton1-v0", (76, 2, 1000), ("cost_buttons", "cost_gremlins", "cost_hazards")),
+    ],
+)
+def test_repaired_environments_run(task_id, sizes, costs):
+    env = SafetyGymnasiumEnv(task_id)
+    assert (env.spec.observation_size, env.spec.action_size, env.spec.episode_length) == sizes
+    assert tuple(sorted(env.spec.component_names)) == costs
+    first = env.reset(3)
+    steps = [env.step(np.full(env.spec.action_size, 0.5)) for _ in range(3)]
+    assert all(np.isfinite(step.observation).all() and step.observation.shape == first.shape for step in steps)
+    assert not np.array_equal(steps[0].observation, first)
+    np.testing.assert_array_equal(env.reset(3), first)
+
+
+def test_swimmer_has_no_contacts():
+    """As `collision="predefined"` without pairs meant: the body may cross the floor and itself."""
+    env = SafetyGymnasiumEnv("SafetySwimmerVelocity-v1")
+    data = env._env.unwrapped.data
+    for _ in range(20):
+        env.step(np.ones(2))
+        assert data.ncon == 0
+
+
+def test_actions_are_scaled_to_the_actuators():
+    env = SafetyGymnasiumEnv("SafetyRacecarRun0-v0")
+    env.step(np.array([1.0, -0.5]))
+    box = env._env.action_space
+    expected = [box.high[0], box.low[1] + 0.25 * (box.high[1] - box.low[1])]
+    np.testing.assert_allclose(env._env.unwrapped.task.data.ctrl, expected, rtol=1e-6)
+    assert box.high[0] == 20
+
+
+def test_every_single_agent_task_is_known_and_a_typo_is_answered():
+    known = task_ids()
+    assert {GOAL, "SafetyAntVelocity-v1", "SafetyCarFadingHard2-v0", "SafetyPointGoal1Vision-v0"} <= set(known)
+    assert not any("Debug" in name for name in known)
+    with pytest.raises(ValueError, match='no task "SafetyPointGaol1-v0"; close to it: SafetyPointGoal'):
+        envs.make("SafetyPointGaol1-v0", backend="gymnasium")
+    with pytest.raises(ValueError, match='layout is "new": it must be "random" or "fixed"'):
+        envs.make(GOAL, backend="gymnasium", layout="new")
+
+
+def test_without_the_package_the_message_names_the_remedy():
+    code = (
+        "import sys; sys.modules['safety_gymnasium'] = None; import envs;"
+        "envs.make('SafetyPointGoal1-v0', backend='gymnasium')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stderr.strip().endswith(
+        'ImportError: the genuine environments need the package "safety_gymnasium", which is not installed: '
+        'run "make install" or "python -m pip install --no-deps --require-hashes -r requirements.lock"'
+    )
+
+
+@pytest.mark.parametrize("layout", ["random", "fixed"])
+def test_a_batch_shows_what_single_environments_do(layout):
+    num_envs, steps = 3, 4
+    env = envs.make(
+        GOAL,
+        backend="gymnasium",
+        num_envs=num_envs,
+        num_workers=2,
+        layout=layout,
+        seed=5,
+        constraints=("cost_hazards",),
+    )
+    key = jax.random.PRNGKey(0)
+    actions = jax.random.uniform(key, (steps, num_envs, 2), minval=-1, maxval=1)
+    start = jax.jit(env.reset)(key)
+    _, states = jax.lax.scan(lambda state, action: 2 * (env.step(state, action),), start, actions)
+    seeds = jax.random.bits(key, (num_envs,), "uint32")
+    for row in range(num_envs):
+        alone = SafetyGymnasiumEnv(GOAL)
+        first = alone.reset(5 if layout == "fixed" else episode_seed(int(seeds[row]), 0))
+        np.testing.assert_array_equal(start.obs[row], np.float32(first))
+        for step in range(steps):
+            expected = alone.step(np.asarray(actions[step, row]))
+            np.testing.assert_array_equal(states.obs[step, row], np.float32(expected.observation))
+            assert states.reward[step, row] == np.float32(expected.reward)
+            assert states.info["cost"][step, row, 0] == expected.cost
+    env.close()
