@@ -1,0 +1,171 @@
+"""Movable bodies: gremlins on their welds, vases and the push box on the floor.
+
+m bodies, g boxes a body. Velocities are linear in the world frame and angular in the body's own, as in MuJoCo.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from envs.physics import rotation
+from envs.physics.contact import Box, impedance, reference_gains
+
+GRAVITY = 9.81
+_WELD_STIFFNESS, _WELD_DAMPING = reference_gains(damping_ratio=1.5)
+WELD_TRAVEL = 0.35  # m, radius of the circle that a weld's target moves on
+WELD_HEIGHT = 0.1  # m, how far the target is lifted above the body's place
+
+
+@dataclass(frozen=True)
+class BodyKind:
+    """What all movable bodies of a scene have in common; boxes are upright in the body's frame."""
+
+    mass: float  # kg
+    inertia: tuple[float, float, float]  # kg m^2 about the body's axes
+    offsets: tuple[tuple[float, float, float], ...]  # g centres of boxes, m
+    halves: tuple[tuple[float, float, float], ...]  # g half extents, m
+    welded: bool = False
+
+    @property
+    def inverse_weight(self) -> float:
+        """Mean inverse mass (1/kg), which scales the softness of contacts."""
+        return 1 / self.mass
+
+    @property
+    def reach(self) -> float:
+        """Radius (m) of a circle in the plane around the body, however it is turned."""
+        corners = np.abs(np.array(self.offsets)) + np.array(self.halves)
+        return float(np.max(np.linalg.norm(corners, axis=1)))
+
+    @property
+    def rest_height(self) -> float:
+        """Height (m) of the centre at rest: on the floor, sunk in until the soft contacts carry the weight."""
+        stiffness, _ = reference_gains()
+        edges, depth = 40 * len(self.halves), 0.0
+        for _ in range(50):
+            share = float(impedance(jnp.asarray(depth)))
+            depth = GRAVITY * 4 * (1 - share) / (edges * share * stiffness * share)
+        return self.halves[0][2] - depth
+
+
+def _box_inertia(mass: float, half: tuple[float, float, float], offset: tuple[float, float, float]) -> np.ndarray:
+    own = np.array([half[1] ** 2 + half[2] ** 2, half[0] ** 2 + half[2] ** 2, half[0] ** 2 + half[1] ** 2]) / 3
+    shift = np.square(offset)
+    return mass * (own + np.sum(shift) - shift)
+
+
+def _solid(
+    density: float, offsets: tuple[tuple[float, float, float], ...], halves: tuple[tuple[float, float, float], ...]
+) -> BodyKind:
+    masses = [8 * density * float(np.prod(half)) for half in halves]
+    inertia = sum(_box_inertia(*parts) for parts in zip(masses, halves, offsets, strict=True))
+    return BodyKind(sum(masses), tuple(float(value) for value in inertia), offsets, halves)
+
+
+def vase() -> BodyKind:
+    """A light cube on the floor."""
+    return _solid(0.001, ((0.0, 0.0, 0.0),), ((0.1, 0.1, 0.1),))
+
+
+def gremlin() -> BodyKind:
+    """A light cube that a weld carries round."""
+    cube = vase()
+    return BodyKind(cube.mass, cube.inertia, cube.offsets, cube.halves, welded=True)
+
+
+def push_box(half: float = 0.2, density: float = 0.001) -> BodyKind:
+    """A cube with a post at each corner."""
+    post = (half / 2, half / 2, half)
+    corners = tuple((x * half, y * half, 0.0) for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)))
+    return _solid(density, ((0.0, 0.0, 0.0), *corners), ((half, half, half), *([post] * 4)))
+
+
+@struct.dataclass
+class Bodies:
+    """Pose and motion of m bodies; one body where the leading axis is missing."""
+
+    position: jax.Array  # [m, 3] m
+    rotation: jax.Array  # [m, 4] unit quaternions
+    velocity: jax.Array  # [m, 3] m/s, world frame
+    angular: jax.Array  # [m, 3] rad/s, own frame
+    home: jax.Array  # [m, 3] m, where a weld's target is without its circular motion
+    home_rotation: jax.Array  # [m, 4] the target's unit quaternions
+
+
+def at_rest(kind: BodyKind, places: jax.Array, yaws: jax.Array) -> Bodies:
+    """Bodies standing at `places` `[m, 2]`, turned by `yaws` `[m]`."""
+    height = kind.halves[0][2] if kind.welded else kind.rest_height
+    position = jnp.concatenate([places, jnp.full_like(places[:, :1], height)], axis=1)
+    turned = rotation.from_yaw(yaws)
+    zero = jnp.zeros_like(position)
+    return Bodies(position, turned, zero, zero, position, turned)
+
+
+def boxes(kind: BodyKind, body: Bodies, origin: jax.Array) -> Box:
+    """The g boxes of one body, positions relative to `origin` `[3]`."""
+    axes = rotation.matrix(body.rotation).T
+    offsets, halves = (jnp.array(rows, body.position.dtype) for rows in (kind.offsets, kind.halves))
+    return Box(body.position - origin + offsets @ axes, jnp.broadcast_to(axes, (len(kind.halves), 3, 3)), halves)
+
+
+def weld_target(body: Bodies, time: jax.Array) -> jax.Array:
+    """Where the weld of one body pulls its centre at `time` `[]` (s) after the reset, `[3]`."""
+    lift = jnp.full_like(time, WELD_HEIGHT)
+    return body.home + jnp.stack([WELD_TRAVEL * jnp.sin(time), WELD_TRAVEL * jnp.cos(time), lift])
+
+
+def quadratic(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mass matrix `[6, 6]` and force `[6]` of one body without contacts: gravity, gyroscopic torque and its weld."""
+    inertia = jnp.array(kind.inertia, body.position.dtype)
+    mass = jnp.concatenate([jnp.full(3, kind.mass, inertia.dtype), inertia])
+    weight = jnp.array([0.0, 0.0, -GRAVITY * kind.mass], inertia.dtype)
+    force = jnp.concatenate([weight, -rotation.cross(body.angular, inertia * body.angular)])
+    if not kind.welded:
+        return jnp.diag(mass), force
+    stiffness, pull, turn, error = _weld(kind, body, time)
+    matrix = jnp.diag(mass.at[:3].add(stiffness))
+    spread = 0.25 * stiffness * (jnp.eye(3, dtype=inertia.dtype) - error[:, None] * error)
+    return matrix.at[3:, 3:].add(spread), force + stiffness * jnp.concatenate([pull, turn])
+
+
+def _weld(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, ...]:
+    """Stiffness D `[]`, J'aref of position and of orientation `[3]` each, and the orientation error `[3]`.
+
+    2.3.3 scales all six rows by the inverse mass. A row's Jacobian is -1 for the position and -(w - e x) / 2 for the
+    orientation, with (w, e) the quaternion from the body to the target.
+    """
+    gap = weld_target(body, time) - body.position
+    turn = rotation.multiply(rotation.conjugate(body.rotation), body.home_rotation)
+    error = turn[1:]
+    share = impedance(jnp.sqrt(jnp.sum(jnp.square(gap)) + jnp.sum(jnp.square(error))))
+    spring = _WELD_STIFFNESS * share
+    across = body.angular - error * jnp.sum(error * body.angular)
+    pull = spring * gap - _WELD_DAMPING * body.velocity
+    return share / (1 - share) * kind.mass, pull, 0.5 * spring * turn[0] * error - 0.25 * _WELD_DAMPING * across, error
+
+
+def free_acceleration(kind: BodyKind, body: Bodies, time: jax.Array) -> jax.Array:
+    """Acceleration `[6]` of one welded body that touches nothing; in closed form, as its inertia is a multiple of 1."""
+    stiffness, pull, turn, error = _weld(kind, body, time)
+    weight = jnp.array([0.0, 0.0, -GRAVITY * kind.mass], pull.dtype)
+    linear = (weight + stiffness * pull) / (kind.mass + stiffness)
+    bent = 0.25 * stiffness
+    diagonal = kind.inertia[0] + bent
+    torque = stiffness * turn
+    along = bent * jnp.sum(error * torque) / (diagonal - bent * jnp.sum(jnp.square(error)))
+    return jnp.concatenate([linear, (torque + error * along) / diagonal])
+
+
+def advance(body: Bodies, acceleration: jax.Array, timestep: float) -> Bodies:
+    """One Euler step of one body under `acceleration` `[6]`."""
+    velocity = body.velocity + timestep * acceleration[:3]
+    angular = body.angular + timestep * acceleration[3:]
+    return body.replace(
+        position=body.position + timestep * velocity,
+        rotation=rotation.advance(body.rotation, angular, timestep),
+        velocity=velocity,
+        angular=angular,
+    )

@@ -1,0 +1,95 @@
+"""Contacts between simple shapes, one pair at a time; box against box has a module of its own.
+
+Every function returns `Contacts` with a fixed number of slots. Normals lead from the first shape to the second.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from envs.physics.contact import Box, Contacts, compress, frame_from_normal
+
+
+def _single(distance: jax.Array, position: jax.Array, normal: jax.Array) -> Contacts:
+    return Contacts(distance[None], position[None], frame_from_normal(normal)[None])
+
+
+def _norm(vector: jax.Array) -> jax.Array:
+    return jnp.sqrt(jnp.sum(jnp.square(vector), axis=-1))
+
+
+def sphere_sphere(first: jax.Array, first_radius: jax.Array, second: jax.Array, second_radius: jax.Array) -> Contacts:
+    """One contact of spheres about `first` and `second` `[3]`."""
+    offset = second - first
+    length = _norm(offset)
+    normal = offset / jnp.maximum(length, 1e-12)
+    distance = length - first_radius - second_radius
+    return _single(distance, first + (first_radius + distance / 2) * normal, normal)
+
+
+def sphere_box(centre: jax.Array, radius: jax.Array, box: Box) -> Contacts:
+    """One contact of a sphere about `centre` `[3]` with a box. Both may come in either order: the cone is symmetric."""
+    local = box.axes @ (centre - box.position)
+    clamped = jnp.clip(local, -box.half, box.half)
+    gap = clamped - local
+    length = _norm(gap)
+    outward = gap / jnp.maximum(length, 1e-12)
+    deepest = local + radius * outward
+    margin = box.half - jnp.abs(local)
+    nearest = (jnp.arange(3) == jnp.argmin(margin)) * jnp.where(local < 0, 1.0, -1.0).astype(local.dtype)
+    inside = length < 1e-12
+    within = local + nearest * (radius - jnp.min(margin)) / 2
+    normal = jnp.where(inside, nearest, outward)
+    midway = jnp.where(inside, within, (clamped + deepest) / 2)
+    return _single(length - radius, box.position + midway @ box.axes, normal @ box.axes)
+
+
+def sphere_pillar(centre: jax.Array, radius: jax.Array, pillar: jax.Array, pillar_radius: float) -> Contacts:
+    """One contact of a sphere with an upright cylinder about `pillar` `[2]` that reaches above and below the sphere."""
+    axis = jnp.concatenate([pillar, centre[2:]])
+    return sphere_sphere(centre, radius, axis, jnp.asarray(pillar_radius, centre.dtype))
+
+
+def box_pillar(box: Box, pillar: jax.Array, pillar_radius: float) -> Contacts:
+    """One contact of a box with an upright cylinder about `pillar` `[2]`.
+
+    MuJoCo's general convex routine returns a point and normal near those of least overlap; here they are exact, with the
+    pillar as a sphere at the height of the box's centre.
+    """
+    centre = jnp.concatenate([pillar, box.position[2:]])
+    return sphere_box(centre, jnp.asarray(pillar_radius, pillar.dtype), box)
+
+
+def floor_box(box: Box) -> Contacts:
+    """Four contacts of a box with the floor z = 0: the corners of its lower half."""
+    signs = jnp.array([[i, j, k] for k in (-1, 1) for j in (-1, 1) for i in (-1, 1)], box.half.dtype)
+    corners = (signs * box.half) @ box.axes
+    distance = jnp.where(corners[:, 2] > 0, 1.0, box.position[2] + corners[:, 2])
+    depth, local = compress(distance, corners, slots=4)
+    return _on_floor(depth, box.position + local)
+
+
+def _on_floor(depth: jax.Array, lowest: jax.Array) -> Contacts:
+    """Contacts with the floor under the points `lowest` `[c, 3]`, at `depth` `[c]`."""
+    up = jnp.array([0.0, 0.0, 1.0], depth.dtype)
+    frame = jnp.broadcast_to(frame_from_normal(up), (depth.shape[0], 3, 3))
+    return Contacts(depth, lowest - 0.5 * depth[:, None] * up, frame)
+
+
+def floor_sphere(centre: jax.Array, radius: jax.Array) -> Contacts:
+    """One contact of a sphere with the floor z = 0."""
+    lowest = centre - radius * jnp.array([0.0, 0.0, 1.0], centre.dtype)
+    return _on_floor(lowest[2:], lowest[None])
+
+
+def floor_wheel(centre: jax.Array, axis: jax.Array, radius: float, half_width: float) -> Contacts:
+    """Two contacts of a cylinder with the floor z = 0, at the lowest point of each of its two rims.
+
+    `axis` `[3]` is its unit axis. MuJoCo's further two points exist only for a cylinder that lies on its side.
+    """
+    along = jnp.where(axis[2] > 0, -axis, axis)
+    down = along[2] * along - jnp.array([0.0, 0.0, 1.0], axis.dtype)
+    rim = down * (radius / _norm(down))
+    reach = half_width * along
+    points = jnp.stack([centre + rim + reach, centre + rim - reach])
+    return _on_floor(points[:, 2], points)
+

@@ -1,0 +1,178 @@
+"""One env step of a robot among obstacles and movable bodies, for one environment; vmap for more.
+
+o obstacles, m bodies, of which the robot may touch k at once. Most environments touch nothing most of the time, so the solver
+runs only for those whose robot is near something, gathered by `gate`; likewise for a body that slides on its own.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from envs.physics import bodies as movable
+from envs.physics.bodies import Bodies
+from envs.physics.coupling import as_problem, contact_rows, ground_rows, smooth_terms
+from envs.physics.gate import only_where
+from envs.physics.newton import minimise
+from envs.physics.robot import RobotModel
+from envs.physics.scene import Scene
+
+SUBSTEPS = 10
+NEAREST_OBSTACLES = 2
+_BODY_ITERATIONS = 4
+_LEEWAY = 0.01  # m, on top of what speeds allow in a step
+_STILL = 1e-5  # m/s, and a tenth of the rad/s, below which a body on the floor is at rest
+
+
+class Touch(NamedTuple):
+    """What the robot touches at the end of a step."""
+
+    obstacles: jax.Array  # bool [o]
+    bodies: jax.Array  # bool [m]
+
+
+class Scenery(NamedTuple):
+    """Everything but the robot."""
+
+    bodies: Bodies
+    obstacles: jax.Array  # [o, 2] m
+
+
+Step = Callable[[Any, Bodies, jax.Array, jax.Array, jax.Array], tuple[Any, Bodies, Touch]]
+
+
+def _nearest(distance: jax.Array, count: int) -> jax.Array:
+    """Indices `[count]` of the smallest of `distance` `[m]`."""
+    return lax.top_k(-distance, count)[1]
+
+
+def _gaps(scene: Scene, robot: RobotModel, state: Any, scenery: Scenery) -> tuple[jax.Array, jax.Array]:
+    """Room (m) left at least until the robot could touch the obstacles `[o]` and the bodies `[m]` within one env step."""
+    duration = SUBSTEPS * robot.timestep
+    origin = robot.origin(state)[:2]
+    speed = jnp.sqrt(jnp.sum(jnp.square(robot.velocity(state)[:2])))
+    reach = robot.reach + _LEEWAY + duration * speed
+    to_obstacles = jnp.sqrt(jnp.sum(jnp.square(scenery.obstacles - origin), axis=1)) - reach - scene.obstacle_radius
+    if scene.body is None:
+        return to_obstacles, jnp.zeros(0)
+    drift = duration * jnp.sqrt(jnp.sum(jnp.square(scenery.bodies.velocity[:, :2]), axis=1))
+    apart = jnp.sqrt(jnp.sum(jnp.square(scenery.bodies.position[:, :2] - origin), axis=1))
+    return to_obstacles, apart - drift - reach - scene.body.reach
+
+
+def _together(
+    scene: Scene, robot: RobotModel, slots: int
+) -> Callable[[tuple[Any, Scenery, Bodies, jax.Array, jax.Array]], tuple[Any, Bodies, Touch]]:
+    """The step of a robot with its `slots` nearest bodies and its nearest obstacles, contacts solved in every substep."""
+
+    def accelerate(
+        state: Any, bodies: Bodies, near: jax.Array, action: jax.Array, time: jax.Array, start: jax.Array
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        origin = robot.origin(state)
+        height = jnp.full_like(near[:, :1], scene.obstacle_radius)
+        placed = jnp.concatenate([near, height], axis=1) - origin
+        rows, hits, bumps = contact_rows(scene, robot, robot.frames(state), origin[2], origin, bodies, placed)
+        mass, force, velocity = smooth_terms(scene, robot, state, action, bodies, time)
+        return minimise(as_problem(rows, mass, force, velocity), start, robot.iterations), hits, bumps
+
+    def step(inputs: tuple[Any, Scenery, Bodies, jax.Array, jax.Array]) -> tuple[Any, Bodies, Touch]:
+        state, scenery, alone, action, time = inputs
+        to_obstacles, to_bodies = _gaps(scene, robot, state, scenery)
+        first = _nearest(to_obstacles, min(NEAREST_OBSTACLES, scene.obstacles))
+        chosen = _nearest(to_bodies, slots) if slots else jnp.zeros(0, int)
+        near, size = scenery.obstacles[first], robot.mass.shape[0]
+        picked = jax.tree.map(lambda leaf: leaf[chosen], scenery.bodies)
+
+        def substep(index: jax.Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
+            state, picked, start, _, _ = carry
+            moment = time + jnp.minimum(index, SUBSTEPS - 1) * robot.timestep
+            acceleration, hits, bumps = accelerate(state, picked, near, action, moment, start)
+            change = robot.timestep * (jnp.asarray(robot.euler, start.dtype) @ acceleration[:size])
+            own = acceleration[size:].reshape(slots, 6)
+            moved = robot.advance(state, change), jax.vmap(movable.advance, (0, 0, None))(picked, own, robot.timestep)
+            last = index == SUBSTEPS  # only senses
+            sensed = robot.sense(state, acceleration[:size]), picked
+            state, picked = jax.tree.map(lambda old, new: jnp.where(last, old, new), sensed, moved)
+            return state, picked, acceleration, hits, bumps
+
+        start = jnp.zeros(size + 6 * slots, near.dtype)
+        none = jnp.zeros(near.shape[0], bool), jnp.zeros(slots, bool)
+        state, picked, _, hits, bumps = lax.fori_loop(0, SUBSTEPS + 1, substep, (state, picked, start, *none))
+        bodies = jax.tree.map(lambda leaf, new: leaf.at[chosen].set(new), alone, picked)
+        touch = Touch(
+            jnp.zeros(scene.obstacles, bool).at[first].set(hits), jnp.zeros(scene.bodies, bool).at[chosen].set(bumps)
+        )
+        return state, bodies, touch
+
+    return step
+
+
+def _carried(scene: Scene, body: Bodies, time: jax.Array, timestep: float) -> Bodies:
+    """A welded body that touches nothing, one env step later."""
+    assert scene.body is not None
+    kind = scene.body
+
+    def substep(index: jax.Array, moving: Bodies) -> Bodies:
+        return movable.advance(moving, movable.free_acceleration(kind, moving, time + index * timestep), timestep)
+
+    return lax.fori_loop(0, SUBSTEPS, substep, body)
+
+
+def _sliding(scene: Scene, timestep: float) -> Callable[[Bodies], Bodies]:
+    """One env step of a body that touches nothing but the floor."""
+    assert scene.body is not None
+    kind = scene.body
+
+    def substep(_: int, carry: tuple[Bodies, jax.Array]) -> tuple[Bodies, jax.Array]:
+        body, start = carry
+        mass, force = movable.quadratic(kind, body, jnp.zeros((), body.position.dtype))
+        velocity = jnp.append(body.velocity, body.angular)
+        problem = as_problem(ground_rows(kind, body), mass, force, velocity)
+        acceleration = minimise(problem, start, _BODY_ITERATIONS)
+        return movable.advance(body, acceleration, timestep), acceleration
+
+    def step(body: Bodies) -> Bodies:
+        return lax.fori_loop(0, SUBSTEPS, substep, (body, jnp.zeros(6, body.position.dtype)))[0]
+
+    return step
+
+
+def _moving(bodies: Bodies) -> jax.Array:
+    """Which bodies `[m]` on the floor are not at rest."""
+    linear = jnp.max(jnp.abs(bodies.velocity), axis=1)
+    return (linear > _STILL) | (jnp.max(jnp.abs(bodies.angular), axis=1) > 10 * _STILL)
+
+
+def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 64) -> Step:
+    """The step `(state, bodies, obstacles [o, 2], action [A], time []) -> (state, bodies, Touch)` of one environment.
+
+    `action` is in -1..1, `time` in s since the reset; `bodies` are `scene.bodies` many. Solvers run on `chunk` environments at
+    a time. The substep is the robot's; an env step has ten.
+    """
+    tiers = [only_where(_together(scene, robot, slots), chunk) for slots in range(scene.together + 1)]
+    slide = only_where(_sliding(scene, robot.timestep), chunk) if scene.body and not scene.body.welded else None
+
+    def step(
+        state: Any, bodies: Bodies, obstacles: jax.Array, action: jax.Array, time: jax.Array
+    ) -> tuple[Any, Bodies, Touch]:
+        scenery = Scenery(bodies, obstacles)
+        to_obstacles, to_bodies = _gaps(scene, robot, state, scenery)
+        near = to_bodies < 0
+        if slide is not None:
+            alone = jax.vmap(slide)(_moving(bodies) & ~near, bodies, bodies)
+        elif scene.body is not None:
+            alone = jax.vmap(lambda body: _carried(scene, body, time, robot.timestep))(bodies)
+        else:
+            alone = bodies
+        none = Touch(jnp.zeros(scene.obstacles, bool), jnp.zeros(scene.bodies, bool))
+        outcome = robot.coast(state, action), alone, none
+        count = jnp.minimum(jnp.sum(near), scene.together)
+        for slots, tier in enumerate(tiers):
+            active = (count == slots) if slots else (count == 0) & jnp.any(to_obstacles < 0)
+            if slots or scene.obstacles:
+                outcome = tier(active, (state, scenery, alone, action, time), outcome)
+        return outcome
+
+    return step

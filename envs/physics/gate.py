@@ -1,0 +1,65 @@
+"""Compute something expensive only for the environments that need it, inside a vmapped step.
+
+N items in all, n of them active. Under `vmap` an ordinary conditional computes both branches for everybody. Here the active
+items are gathered into chunks of a fixed size, computed chunk by chunk until none is left, and scattered back.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_batching import custom_vmap
+
+Tree = Any
+
+
+def only_where(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Array, Tree, Tree], Tree]:
+    """A function `(active [], inputs, idle) -> outputs`: `compute(inputs)` where active, else `idle`.
+
+    `idle` has the structure, shapes and dtypes of what `compute` returns. Under any number of vmaps the cost grows with the
+    number of active items, rounded up to `chunk`.
+    """
+
+    @custom_vmap
+    def many(active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
+        return _in_chunks(compute, chunk, active, inputs, idle)
+
+    @many.def_vmap
+    def many_of_many(axis_size: int, in_batched: list[Any], *args: Any) -> tuple[Tree, Tree]:
+        def batched(value: jax.Array, has_axis: bool) -> jax.Array:
+            return value if has_axis else jnp.broadcast_to(value, (axis_size, *value.shape))
+
+        full = jax.tree.map(batched, tuple(args), tuple(in_batched))
+        inner = full[0].shape[1]
+        flat = jax.tree.map(lambda value: value.reshape(axis_size * inner, *value.shape[2:]), full)
+        outputs = jax.tree.map(lambda value: value.reshape(axis_size, inner, *value.shape[1:]), many(*flat))
+        return outputs, jax.tree.map(lambda _: True, outputs)
+
+    def one(active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
+        expanded = jax.tree.map(lambda value: jnp.asarray(value)[None], (active, inputs, idle))
+        return jax.tree.map(lambda value: value[0], many(*expanded))
+
+    return one
+
+
+def _in_chunks(compute: Callable[[Tree], Tree], chunk: int, active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
+    """`compute` for the active of the items along the leading axis `[N]` of everything."""
+    total = active.shape[0]
+    size = min(chunk, total)
+    count = jnp.sum(active)
+    order = jnp.nonzero(active, size=-(-total // size) * size, fill_value=total)[0]
+
+    def unfinished(carry: tuple[jax.Array, Tree]) -> jax.Array:
+        return carry[0] < count
+
+    def advance(carry: tuple[jax.Array, Tree]) -> tuple[jax.Array, Tree]:
+        done, outputs = carry
+        index = lax.dynamic_slice_in_dim(order, done, size)
+        taken = jax.tree.map(lambda value: value.at[index].get(mode="clip"), inputs)
+        results = jax.vmap(compute)(taken)
+        scattered = jax.tree.map(lambda out, new: out.at[index].set(new, mode="drop"), outputs, results)
+        return done + size, scattered
+
+    return lax.while_loop(unfinished, advance, (jnp.zeros_like(count), idle))[1]

@@ -1,0 +1,82 @@
+"""The Point robot as data for the engine: one part with a sphere and an arrow, sliding on the plane.
+
+Its three degrees of freedom are the velocity along the heading, across it, and the yaw rate.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from envs.geometry import rotate
+from envs.physics.robot import ROUGH, Frames, RobotModel, Shape, shapes
+from envs.robots import point
+from envs.robots.point import PointState
+
+_ROLLING = (1.0, 1.0, 0.01, 0.01, 0.01)
+
+
+def _origin(state: PointState) -> jax.Array:
+    return jnp.append(state.position, 0.0)
+
+
+def _frames(state: PointState) -> Frames:
+    cos, sin = jnp.cos(state.yaw), jnp.sin(state.yaw)
+    zero, one = jnp.zeros_like(cos), jnp.ones_like(cos)
+    axes = jnp.array([[cos, sin, zero], [-sin, cos, zero], [zero, zero, one]])
+    planar = jnp.array([one, one, zero])
+    return Frames(
+        origin=jnp.stack([zero, zero, zero + point.SPHERE_RADIUS])[None],
+        axes=axes[None],
+        linear=(axes.T * planar)[None],
+        angular=jnp.array([[zero, zero, zero], [zero, zero, zero], [zero, zero, one]])[None],
+    )
+
+
+def _velocity(state: PointState) -> jax.Array:
+    return jnp.append(rotate(state.velocity, -state.yaw), state.yaw_rate)
+
+
+def _forces(state: PointState, action: jax.Array) -> jax.Array:
+    return jnp.stack(point.forces(rotate(state.velocity, -state.yaw), state.yaw_rate, action))
+
+
+def _advance(state: PointState, change: jax.Array) -> PointState:
+    velocity = state.velocity + rotate(change[:2], state.yaw)
+    yaw_rate = state.yaw_rate + change[2]
+    return dataclasses.replace(
+        state,
+        position=state.position + point.TIMESTEP * velocity,
+        yaw=state.yaw + point.TIMESTEP * yaw_rate,
+        velocity=velocity,
+        yaw_rate=yaw_rate,
+    )
+
+
+def _sense(state: PointState, acceleration: jax.Array) -> PointState:
+    return dataclasses.replace(state, acceleration=acceleration[:2])
+
+
+def model() -> RobotModel:
+    """The Point robot."""
+    mass, moment = float(point.MASS), float(point.MASS_MOMENT)
+    return RobotModel(
+        mass=np.array([[mass, 0, 0], [0, mass, moment], [0, moment, float(point.INERTIA)]]),
+        damping=np.array([point.LINEAR_DAMPING, point.LINEAR_DAMPING, point.YAW_DAMPING]),
+        centres=np.array([[moment / mass, 0.0, 0.0]]),
+        spheres=shapes(Shape(0, (0.0, 0.0, 0.0), (point.SPHERE_RADIUS,), _ROLLING)),
+        boxes=shapes(Shape(0, (point.ARROW_OFFSET, 0.0, 0.0), (point.ARROW_HALF,) * 3, ROUGH)),
+        wheels=None,
+        timestep=point.TIMESTEP,
+        reach=float(np.hypot(point.ARROW_OFFSET + point.ARROW_HALF, point.ARROW_HALF)),
+        iterations=4,
+        origin=_origin,
+        frames=_frames,
+        velocity=_velocity,
+        forces=_forces,
+        advance=_advance,
+        sense=_sense,
+        coast=point.step,
+        rest=lambda dtype: point.initial(jnp.zeros(2, dtype), jnp.zeros((), dtype)),
+    )

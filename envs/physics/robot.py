@@ -1,0 +1,95 @@
+"""A robot as data: rigid parts, the shapes on them, and how its degrees of freedom move them.
+
+n degrees of freedom, p parts, s shapes. The n velocities are components in the robot's own frame, in which the mass matrix
+is constant; positions of parts are relative to the robot's origin, in world axes, which keeps single precision exact.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+ROUGH = (1.0, 1.0, 0.005, 0.0001, 0.0001)  # sliding twice, torsion, rolling twice
+
+
+class Frames(NamedTuple):
+    """Where the parts are and how the degrees of freedom move them."""
+
+    origin: jax.Array  # [p, 3] m
+    axes: jax.Array  # [p, 3, 3] rows: the part's axes in the world
+    linear: jax.Array  # [p, 3, n] velocity of the part's origin
+    angular: jax.Array  # [p, 3, n] angular velocity of the part
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A sphere (radius), box (half extents) or wheel (radius, half width, along its part's x axis) on a part."""
+
+    part: int
+    offset: tuple[float, float, float]
+    size: tuple[float, ...]
+    friction: tuple[float, ...] = ROUGH
+
+
+class Shapes(NamedTuple):
+    """Shapes of one sort, as arrays."""
+
+    part: np.ndarray  # int [s]
+    offset: np.ndarray  # [s, 3]
+    size: np.ndarray  # [s, d]
+    friction: np.ndarray  # [s, 5]
+
+
+def shapes(*rows: Shape) -> Shapes:
+    """`rows` as arrays."""
+    return Shapes(
+        np.array([row.part for row in rows], int),
+        np.array([row.offset for row in rows]),
+        np.array([row.size for row in rows]),
+        np.array([row.friction for row in rows]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class RobotModel:
+    """What the engine has to know of a robot."""
+
+    mass: np.ndarray  # [n, n] in the robot's own frame
+    damping: np.ndarray  # [n]
+    centres: np.ndarray  # [p, 3] centres of mass of the parts, in their own axes
+    spheres: Shapes
+    boxes: Shapes
+    wheels: Shapes | None  # that roll on the floor, one a part
+    timestep: float  # s
+    reach: float  # m, radius of a circle in the plane around the origin that holds the robot
+    iterations: int  # Newton steps that solve its contacts with the floor and with obstacles
+    origin: Callable[[Any], jax.Array]  # state -> [3] m in the world
+    frames: Callable[[Any], Frames]
+    velocity: Callable[[Any], jax.Array]  # state -> [n]
+    forces: Callable[[Any, jax.Array], jax.Array]  # state, action -> [n], damping and velocity products included
+    advance: Callable[[Any, jax.Array], Any]  # state, change of the velocities [n] -> state a timestep later
+    sense: Callable[[Any, jax.Array], Any]  # state, acceleration [n] -> state with what sensors need of it
+    coast: Callable[[Any, jax.Array], Any]  # state, action -> state after the substeps of one env step, far from everything
+    rest: Callable[[np.dtype], Any]  # a state to find the parts' weights in
+
+    @cached_property
+    def euler(self) -> np.ndarray:
+        """`[n, n]`: what Euler's step with implicit damping makes of an acceleration, (M + hD)^-1 M."""
+        return np.linalg.solve(self.mass + self.timestep * np.diag(self.damping), self.mass)
+
+    @cached_property
+    def inverse_weights(self) -> np.ndarray:
+        """Mean inverse masses `[p]` (1/kg) at the parts' centres of mass, which scale the softness of contacts."""
+        with jax.ensure_compile_time_eval():
+            frames = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), self.frames(self.rest(np.dtype(np.float32))))
+        inverse = np.linalg.inv(self.mass)
+        weights = []
+        for part, centre in enumerate(self.centres):
+            arm = centre @ frames.axes[part]
+            jacobian = frames.linear[part] + np.cross(frames.angular[part].T, arm).T
+            weights.append(np.trace(jacobian @ inverse @ jacobian.T) / 3)
+        return np.array(weights)

@@ -1,0 +1,57 @@
+"""Quaternions (w, x, y, z) and rotation matrices, for one body; vmap for more."""
+
+import jax
+import jax.numpy as jnp
+
+
+def from_yaw(yaw: jax.Array) -> jax.Array:
+    """The unit quaternion `[..., 4]` of a turn by `yaw` `[...]` (rad) about z."""
+    zero = jnp.zeros_like(yaw)
+    return jnp.stack([jnp.cos(yaw / 2), zero, zero, jnp.sin(yaw / 2)], axis=-1)
+
+
+def multiply(left: jax.Array, right: jax.Array) -> jax.Array:
+    """The product of two quaternions `[4]`."""
+    scalar = left[0] * right[0] - jnp.sum(left[1:] * right[1:])
+    vector = left[0] * right[1:] + right[0] * left[1:] + cross(left[1:], right[1:])
+    return jnp.concatenate([scalar[None], vector])
+
+
+def conjugate(quaternion: jax.Array) -> jax.Array:
+    """The inverse of a unit quaternion `[4]`."""
+    return jnp.concatenate([quaternion[:1], -quaternion[1:]])
+
+
+def matrix(quaternion: jax.Array) -> jax.Array:
+    """The rotation matrix `[3, 3]` of a unit quaternion `[4]`; its columns are the body's axes."""
+    w, x, y, z = quaternion
+    return jnp.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def advance(quaternion: jax.Array, angular: jax.Array, timestep: float) -> jax.Array:
+    """`quaternion` `[4]` turned for `timestep` (s) at `angular` `[3]` rad/s in the body's own frame."""
+    speed = jnp.sqrt(jnp.sum(jnp.square(angular)))
+    half = 0.5 * timestep * speed
+    factor = jnp.where(half > 0, jnp.sin(half) / jnp.where(half > 0, speed, 1), 0.0)
+    turned = multiply(quaternion, jnp.concatenate([jnp.cos(half)[None], factor * angular]))
+    return turned / jnp.sqrt(jnp.sum(jnp.square(turned)))
+
+
+def cross(left: jax.Array, right: jax.Array) -> jax.Array:
+    """The cross product along the last axis of `[..., 3]` arrays, without gathers."""
+    a, b, c = left[..., 0], left[..., 1], left[..., 2]
+    x, y, z = right[..., 0], right[..., 1], right[..., 2]
+    return jnp.stack([b * z - c * y, c * x - a * z, a * y - b * x], axis=-1)
+
+
+def skew(vector: jax.Array) -> jax.Array:
+    """The matrix `[3, 3]` that multiplies by a cross product with `vector` `[3]` from the left."""
+    x, y, z = vector
+    zero = jnp.zeros_like(x)
+    return jnp.array([[zero, -z, y], [z, zero, -x], [-y, x, zero]])
