@@ -1,11 +1,11 @@
 """Checkpoints of the whole run by orbax: the latest ones and the best.
 
-A checkpoint holds the training state (one replica) and the collections of all devices (environments, replay, keys), so
-that a resumed run goes on bit for bit as if it had never stopped.
+A checkpoint holds the training state (one replica), the collections of all devices (environments, replay, keys) and the
+seconds trained, so that a resumed run goes on bit for bit as if it had never stopped.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import orbax.checkpoint as ocp
@@ -20,8 +20,16 @@ class CheckpointError(RuntimeError):
     """A checkpoint that is missing or cannot be read; the message names the folder and the remedy."""
 
 
+class Checkpoint(NamedTuple):
+    """All that a run goes on from."""
+
+    state: TrainState  # one replica
+    collection: Collection  # leading axis D
+    seconds: float  # of training so far
+
+
 def open_checkpoints(run_dir: Path) -> CheckpointManager:
-    """The checkpoints of a run directory, which is made where it is missing."""
+    """The checkpoints of a run directory, which is made where it is missing; use as a context manager."""
     # `best_fn` with `max_to_keep` alone would drop the latest checkpoint whenever an older one is better.
     policy = checkpoint_managers.AnyPreservationPolicy(
         [
@@ -30,7 +38,7 @@ def open_checkpoints(run_dir: Path) -> CheckpointManager:
         ]
     )
     options = ocp.CheckpointManagerOptions(preservation_policy=policy, enable_async_checkpointing=True)
-    return CheckpointManager((run_dir / "checkpoints").absolute(), options=options)
+    return CheckpointManager((Path(run_dir) / "checkpoints").absolute(), options=options)
 
 
 def score(metrics: dict[str, float], limits: tuple[float, ...]) -> float:
@@ -40,34 +48,49 @@ def score(metrics: dict[str, float], limits: tuple[float, ...]) -> float:
     return metrics["return_mean"] if excess == 0 else -1e6 - excess
 
 
-def save(
-    manager: CheckpointManager, step: int, state: TrainState, collection: Collection, metrics: dict[str, Any]
-) -> None:
-    """Write a checkpoint of host copies in the background; `metrics` needs `score`."""
-    state, collection = jax.device_get((state, collection))
-    items = ocp.args.Composite(state=ocp.args.StandardSave(state), collection=ocp.args.StandardSave(collection))
-    manager.save(step, args=items, metrics={"score": float(metrics["score"])}, force=True)
+def save(manager: CheckpointManager, step: int, content: Checkpoint, score: float) -> None:
+    """Write a checkpoint of host copies in the background."""
+    state, collection = jax.device_get((content.state, content.collection))
+    items = ocp.args.Composite(
+        state=ocp.args.StandardSave(state),
+        collection=ocp.args.StandardSave(collection),
+        progress=ocp.args.JsonSave({"seconds": content.seconds}),
+    )
+    manager.save(step, args=items, metrics={"score": score}, force=True)
 
 
-def restore(
-    manager: CheckpointManager, state: TrainState, collection: Collection | None, step: int | None = None
-) -> tuple[TrainState, Collection | None]:
-    """Read a checkpoint (the latest without `step`) into the structure and shapes of `state` and `collection`."""
-    step = manager.latest_step() if step is None else step
-    if step is None:
+def restore(manager: CheckpointManager, state: TrainState, collection: Collection) -> Checkpoint:
+    """Read the latest checkpoint into the structure and shapes of `state` (one replica) and `collection`."""
+    items = _read(
+        manager,
+        None,
+        state=ocp.args.StandardRestore(_shapes(state)),
+        collection=ocp.args.StandardRestore(_shapes(collection)),
+        progress=ocp.args.JsonRestore(),
+    )
+    return Checkpoint(items["state"], items["collection"], items["progress"]["seconds"])
+
+
+def restore_state(manager: CheckpointManager, state: TrainState, step: int | None = None) -> TrainState:
+    """Read only the training state, of the latest checkpoint or of the one at `step`."""
+    return _read(manager, step, state=ocp.args.StandardRestore(_shapes(state)))["state"]
+
+
+def _read(manager: CheckpointManager, step: int | None, **items: Any) -> Any:
+    kept = sorted(manager.all_steps())
+    if not kept:
         raise CheckpointError(f"{manager.directory} holds no checkpoint: the run stopped before its first; start anew")
-    items = {"state": ocp.args.StandardRestore(_shapes(state))}
-    if collection is not None:
-        items["collection"] = ocp.args.StandardRestore(_shapes(collection))
+    step = kept[-1] if step is None else step
+    if step not in kept:
+        raise CheckpointError(f"--step is {step}, but {manager.directory} holds {', '.join(map(str, kept))}")
     try:
-        restored = manager.restore(step, args=ocp.args.Composite(**items))
+        return manager.restore(step, args=ocp.args.Composite(**items))
     except Exception as error:  # orbax raises many kinds; each means that this checkpoint cannot be used
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"checkpoint {step} in {manager.directory} cannot be read ({reason[:200]}); "
             "delete that folder to fall back to an earlier one"
         ) from error
-    return restored["state"], restored["collection"] if collection is not None else None
 
 
 def _shapes(tree: Any) -> Any:

@@ -37,10 +37,13 @@ class EnvConfig:
     """Environments stepped together, over all devices."""
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
+    episode_length: int = 0
+    """Steps of an episode; 0: the task's own."""
 
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
         _positive("env", self, "num_envs")
+        _require(self.episode_length >= 0, f"--env.episode_length is {self.episode_length}: it cannot be negative")
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class TrainConfig:
     seed: int = 0
     """Seed of everything random."""
     steps: int = 4_000_000
-    """Environment steps to train for."""
+    """Environment steps to train for; rounded up to whole epochs."""
     updates_per_step: float = 1 / 64
     """Updates for each environment step."""
     warmup_steps: int = 20_000
@@ -161,7 +164,7 @@ class TrainConfig:
     epoch_steps: int = 64_000
     """Environment steps in one compiled call."""
     max_minutes: float = 0.0
-    """Stop (and save) after this many minutes of training; 0: no bound."""
+    """Stop (and save) after this many minutes of training, those before a resume included; 0: no bound."""
     devices: int = 0
     """Devices to train on; 0: all of them."""
 
@@ -198,7 +201,7 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     run_dir: str = ""
-    """Where results go; empty: runs/<task>-<time>."""
+    """Where results go; empty: runs/<task>-seed<seed>-<time>."""
 
     def validate(self) -> "Config":
         """Return self, or raise ConfigError with one line that names the value and the remedy."""

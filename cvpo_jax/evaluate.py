@@ -2,19 +2,17 @@
 
 import argparse
 import dataclasses
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 
-from cvpo_jax import compilation
-from cvpo_jax.checkpoint import CheckpointError
+from cvpo_jax import compilation, rundir, terminal
 from cvpo_jax.config import Backend, ConfigError
 from cvpo_jax.episodes import make_evaluation, summarize
-from cvpo_jax.logs import Row
-from cvpo_jax.policy import load_config, load_state
+from cvpo_jax.logs import Row, to_json
+from cvpo_jax.policy import load_state
 from cvpo_jax.program import make_env
 
 
@@ -33,19 +31,19 @@ def evaluate(
     """
     if episodes < 1:
         raise ConfigError(f"--episodes is {episodes}: at least one is needed")
-    config = load_config(run_dir)
+    config = rundir.load_config(run_dir)
     if backend:
         config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
     state = load_state(run_dir, step=step)
-    env = make_env(config, episodes)
-    run = make_evaluation(env, stochastic=stochastic)
-    return summarize(run(state, jax.random.PRNGKey(seed)), config.algo.cost_limits)
+    run = make_evaluation(make_env(config, episodes), stochastic=stochastic)
+    row = summarize(run(state, jax.random.PRNGKey(seed)), config.algo.cost_limits)
+    return {"step": int(state.env_steps), "episodes": episodes, "seed": seed} | row
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the evaluation; returns the exit status."""
+def command(arguments: Sequence[str]) -> None:
+    """Print an evaluation."""
     parser = argparse.ArgumentParser(prog="python -m cvpo_jax.evaluate", description="Evaluate a run's policy.")
-    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR")
     parser.add_argument("--backend", choices=("brax", "gymnasium"), help="default: the backend it was trained on")
     parser.add_argument("--episodes", type=int, default=100, help="whole episodes, a new layout each (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="seed of layouts and actions (default 0)")
@@ -54,15 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = vars(parser.parse_args(arguments))
     as_json = options.pop("json")
-    try:
-        compilation.enable_cache()
-        row = evaluate(options.pop("run_dir"), **options)
-    except (ConfigError, CheckpointError, ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(row) if as_json else "\n".join(f"{name:<18} {value:10.3f}" for name, value in row.items()))
-    return 0
+    compilation.enable_cache()
+    row = evaluate(options.pop("run_dir"), **options)
+    print(to_json(row) if as_json else "\n".join(f"{name:<18} {value:12,.3f}" for name, value in row.items()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(terminal.main(command))

@@ -1,7 +1,9 @@
-"""Read an experiment file and the command line's overrides into a validated Config."""
+"""Read an experiment file and the command line's overrides into a Config."""
 
-import dataclasses
-import importlib.util
+import contextlib
+import io
+import re
+import runpy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,24 +18,44 @@ def load_experiment(path: Path | str) -> Config:
     if not path.is_file():
         known = sorted(str(p) for p in Path("experiments").glob("**/[a-z]*.py"))
         raise ConfigError(f"there is no experiment {path}; those here are {', '.join(known) or 'none'}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, "get_config"):
+    get_config = runpy.run_path(str(path)).get("get_config")
+    if get_config is None:
         raise ConfigError(f"{path} has no function get_config(); see experiments/point_goal.py for an example")
-    config = module.get_config()
+    config = get_config()
     if not isinstance(config, Config):
         raise ConfigError(f"get_config() of {path} returned {type(config).__name__}, not cvpo_jax.Config")
     return config
 
 
 def parse_overrides(default: Config, arguments: Sequence[str], prog: str, description: str) -> Config:
-    """Override `default` by `--section.option value`; prints help or a usage error and exits where asked or wrong."""
-    # Without this, a flag would be shown as --algo.no-normalize-observations too: one spelling is enough.
-    return tyro.cli(Config, default=default, args=list(arguments), prog=prog, description=description)
+    """Override `default` by `--section.option value`; `--help` prints the options and exits.
+
+    Raises ConfigError for an unknown option or a value that cannot be read.
+    """
+    # One spelling for a flag, `--algo.normalize_observations False`, instead of a pair --x, --no-x.
+    style = (tyro.conf.FlagConversionOff,)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                Config,
+                default=default,
+                args=list(arguments),
+                prog=prog,
+                description=description,
+                use_underscores=True,
+                config=style,
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise ConfigError(_one_line(said.getvalue())) from None
 
 
-def relocated(config: Config, run_dir: Path) -> Config:
-    """`config` with its results in `run_dir`."""
-    return dataclasses.replace(config, run_dir=str(run_dir))
+def _one_line(box: str) -> str:
+    """The message in tyro's box of several lines, with the options it found to be close."""
+    sections = [" ".join(part.split()) for part in re.split("─{3,}", re.sub("[│╭╮╰╯]", "", box))]
+    message, *rest = [section for section in sections[1:] if section] or [box]
+    close = [option for option in re.findall(r"--[\w.]+", " ".join(rest)) if option not in f"--help {message}"]
+    hint = f"; close to it: {', '.join(dict.fromkeys(close))}" if message.startswith("Unrecognized") and close else ""
+    return f"{message.removesuffix('.')}{hint}; --help lists all options"

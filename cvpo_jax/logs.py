@@ -12,6 +12,7 @@ from tensorboardX import SummaryWriter
 
 Row = dict[str, float]
 
+METRICS = "metrics.jsonl"
 COLUMNS = "{:>10} {:>9} {:>8} {:>9} {:>9} {:>11} {:>10} {:>9} {:>8}"
 HEADER = COLUMNS.format(
     "step", "updates", "minutes", "return", "cost", "cost/limit", "predicted", "pressure", "steps/s"
@@ -22,8 +23,7 @@ class Logs:
     """Where a run reports: use as a context manager, so that the files are closed and the bar is taken down."""
 
     def __init__(self, run_dir: Path, total_steps: int) -> None:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        self._file = (run_dir / "metrics.jsonl").open("a", buffering=1)
+        self._file = (run_dir / METRICS).open("a", buffering=1)
         self._board = SummaryWriter(str(run_dir / "tensorboard"))
         self._console = Console()
         self._progress = Progress(
@@ -60,10 +60,11 @@ class Logs:
 
     def evaluation(self, row: Row, suffix: str) -> None:
         """Write an evaluation everywhere; `suffix` is that of the first constraint's metrics."""
-        self._file.write(json.dumps({name: _finite(value) for name, value in row.items()}) + "\n")
+        self._file.write(to_json(row) + "\n")
         for name, value in row.items():
             if math.isfinite(value):
                 self._board.add_scalar(name, value, int(row["step"]), walltime=time.time())
+        self._board.flush()
         if self._header_due:
             self.say(HEADER)
             self._header_due = False
@@ -77,22 +78,29 @@ class Logs:
                 f"{row[f'cost_over_limit{suffix}']:.2f}",
                 f"{row.get(f'cost/predicted{suffix}', math.nan):.1f}",
                 f"{row.get(f'cost/pressure{suffix}', math.nan):.2f}",
-                f"{row.get('steps_per_second', math.nan):,.0f}",
+                f"{row['steps_per_second']:,.0f}",
             )
         )
 
 
+def to_json(row: Row) -> str:
+    """One line of JSON; what is not finite becomes null, since JSON has no word for it."""
+    return json.dumps({name: value if math.isfinite(value) else None for name, value in row.items()})
+
+
 def read_metrics(run_dir: Path) -> list[Row]:
     """The evaluations of a run, oldest first; a line cut short by a kill is left out."""
+    path = run_dir / METRICS
     rows = []
-    for line in (run_dir / "metrics.jsonl").read_text().splitlines():
+    for line in path.read_text().splitlines() if path.exists() else ():
         try:
-            rows.append(json.loads(line))
+            rows.append({name: math.nan if value is None else value for name, value in json.loads(line).items()})
         except json.JSONDecodeError:
             continue
     return rows
 
 
-def _finite(value: float) -> float | None:
-    """JSON has no NaN: a value that is not there is null."""
-    return value if math.isfinite(value) else None
+def rewind_metrics(run_dir: Path, step: int) -> None:
+    """Forget evaluations after `step`: those that a run killed before their checkpoint was written will make again."""
+    kept = [to_json(row) for row in read_metrics(run_dir) if row["step"] <= step]
+    (run_dir / METRICS).write_text("".join(line + "\n" for line in kept))

@@ -9,17 +9,22 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from cvpo_jax import terminal
+from cvpo_jax.config import ConfigError
 from cvpo_jax.logs import Row, read_metrics
-from cvpo_jax.policy import load_config
+from cvpo_jax.rundir import load_config
 
 matplotlib.use("Agg")
 
 
 def plot_runs(run_dirs: Sequence[Path], path: Path) -> Path:
-    """Draw return and cost of evaluations over environment steps, one line a run, to the PNG at `path`."""
+    """Draw return and cost of evaluations over environment steps, one line a run, to the PNG at `path`.
+
+    Raises ConfigError where a folder is no run or a run has no evaluation yet.
+    """
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 6.5), sharex=True, layout="constrained")
     for run_dir in run_dirs:
-        rows, config = read_metrics(run_dir), load_config(run_dir)
+        config, rows = load_config(run_dir), _evaluations(run_dir)
         label = f"{config.env.id} seed {config.train.seed}"
         steps = [row["step"] / 1e6 for row in rows]
         suffix = "" if len(config.algo.cost_limits) == 1 else "_0"
@@ -37,6 +42,13 @@ def plot_runs(run_dirs: Sequence[Path], path: Path) -> Path:
     return path
 
 
+def _evaluations(run_dir: Path) -> list[Row]:
+    rows = read_metrics(run_dir)
+    if not rows:
+        raise ConfigError(f"{run_dir} holds no evaluation yet: let it train longer, or lower --eval.every")
+    return rows
+
+
 def _curve(axes: Axes, steps: list[float], rows: list[Row], name: str, label: str) -> None:
     """The mean over evaluation episodes and the band from their 10 % to their 90 % quantile."""
     (line,) = axes.plot(steps, [row[f"{name}_mean"] for row in rows], label=label)
@@ -52,7 +64,7 @@ def plot_run(run_dir: Path) -> Path:
 
 def table(run_dir: Path, most: int = 8) -> str:
     """Return and cost at up to `most` evaluations spread over the run, the last one among them."""
-    rows = read_metrics(run_dir)
+    rows = _evaluations(run_dir)
     stride = -(-len(rows) // most)
     lines = [f"{'step':>12} {'minutes':>8} {'return':>8} {'cost':>8} {'limit':>7}"]
     suffix = "" if "cost_mean" in rows[-1] else "_0"
@@ -64,19 +76,14 @@ def table(run_dir: Path, most: int = 8) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
+def command(arguments: Sequence[str]) -> None:
     """Draw the runs named on the command line into one picture."""
     parser = argparse.ArgumentParser(prog="python -m cvpo_jax.plot", description="Draw learning curves of runs.")
     parser.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR")
     parser.add_argument("--out", type=Path, default=Path("learning_curves.png"), help="the PNG to write")
-    options = parser.parse_args()
-    try:
-        print(plot_runs(options.run_dirs, options.out))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    options = parser.parse_args(arguments)
+    print(plot_runs(options.run_dirs, options.out))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(terminal.main(command))

@@ -1,44 +1,25 @@
 """A trained policy from its run directory."""
 
-import dataclasses
-import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax import checkpoint, learner
-from cvpo_jax.config import Config, ConfigError
-from cvpo_jax.types import Hyper, Setup, TrainState
+from cvpo_jax import checkpoint, learner, rundir
+from cvpo_jax.types import Hyper, TrainState
 from cvpo_jax.update import normalize_observation
 
 Policy = Callable[..., jax.Array]
 
 
-def load_config(run_dir: Path) -> Config:
-    """The configuration a run was started with; raises ConfigError where the folder is not a run."""
-    path = Path(run_dir) / "config.json"
-    if not path.exists():
-        raise ConfigError(f"{run_dir} is not a run directory: it holds no config.json")
-    return Config.from_json(path.read_text())
-
-
-def save_setup(run_dir: Path, setup: Setup) -> None:
-    """Write the sizes a policy is rebuilt from, so that it loads without its environment."""
-    (run_dir / "setup.json").write_text(json.dumps(dataclasses.asdict(setup), indent=2) + "\n")
-
-
 def load_state(run_dir: Path, *, step: int | None = None) -> TrainState:
     """The training state of a run's latest checkpoint, or of the one at `step`; raises ConfigError, CheckpointError."""
-    hyper = Hyper.from_config(load_config(run_dir).algo)
-    values = json.loads((run_dir / "setup.json").read_text())
-    setup = Setup(**values | {"hidden": tuple(values["hidden"])})
-    template = learner.init_state(setup, hyper, jax.random.PRNGKey(0))
-    manager = checkpoint.open_checkpoints(run_dir)
-    state, _ = checkpoint.restore(manager, template, None, step)
-    manager.close()
-    return state
+    hyper = Hyper.from_config(rundir.load_config(run_dir).algo)
+    template = jax.eval_shape(partial(learner.init_state, rundir.load_setup(run_dir), hyper), jax.random.PRNGKey(0))
+    with checkpoint.open_checkpoints(run_dir) as manager:
+        return checkpoint.restore_state(manager, template, step)
 
 
 def make_policy(state: TrainState) -> Policy:
@@ -57,5 +38,6 @@ def load_policy(run_dir: Path | str, *, step: int | None = None) -> Policy:
     """The policy of a run directory: `policy(observation [..., O], key=None) -> action [..., A]` in [-1, 1].
 
     Deterministic without a key, sampled with one. Takes the latest checkpoint, or the one at `step`.
+    Raises ConfigError where the folder is not a run, CheckpointError where it holds no readable checkpoint.
     """
     return make_policy(load_state(Path(run_dir), step=step))

@@ -41,17 +41,34 @@ class Program:
         """Rows of the replay's ring: steps of each environment."""
         return self.config.train.replay_size // self.config.env.num_envs
 
+    @property
+    def warmup_steps(self) -> int:
+        """Environment steps of the warm-up."""
+        return self.schedule.warmup * self.config.env.num_envs
+
+    @property
+    def epoch_steps(self) -> int:
+        """Environment steps an epoch."""
+        return self.schedule.iterations * self.schedule.unroll * self.config.env.num_envs
+
+    @property
+    def epoch_updates(self) -> int:
+        """Updates an epoch."""
+        return self.schedule.iterations * self.schedule.updates
+
 
 def make_env(config: Config, num_envs: int) -> VectorEnv:
-    """`num_envs` environments of the experiment's task in one vector."""
-    options: dict[str, Any] = {"layout": config.env.layout, "constraints": _components(config)}
-    if config.env.backend == "gymnasium":
-        return envs.make(config.env.id, backend="gymnasium", num_envs=num_envs, **options)
-    return envs.vectorise(envs.make(config.env.id, **options), num_envs)
-
-
-def _components(config: Config) -> tuple[str, ...]:
-    return tuple(config.algo.constraint_limits) if config.algo.constraints else ()
+    """`num_envs` environments of the experiment's task in one vector; raises ConfigError where there is none."""
+    names = tuple(config.algo.constraint_limits) if config.algo.constraints else ()
+    options: dict[str, Any] = {"layout": config.env.layout, "constraints": names}
+    if config.env.episode_length:
+        options["episode_length"] = config.env.episode_length
+    try:
+        if config.env.backend == "gymnasium":
+            return envs.make(config.env.id, backend="gymnasium", num_envs=num_envs, **options)
+        return envs.vectorise(envs.make(config.env.id, **options), num_envs)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(f"--env.id {config.env.id} --env.backend {config.env.backend}: {error}") from error
 
 
 def build(config: Config) -> Program:

@@ -1,55 +1,67 @@
 """Train: `python -m cvpo_jax.run EXPERIMENT [--section.option value …]`, or `--resume RUN_DIR` to go on with a run."""
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cvpo_jax import compilation
-from cvpo_jax.checkpoint import CheckpointError
+from cvpo_jax import compilation, terminal
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.plot import plot_run, table
-from cvpo_jax.policy import load_config
-from cvpo_jax.train import TrainingError, train
+from cvpo_jax.rundir import load_config
+from cvpo_jax.train import train
 
-DESCRIPTION = "Train a policy under a limit on cost. EXPERIMENT is a file with get_config(), as in experiments/."
+USAGE = "python -m cvpo_jax.run EXPERIMENT [--resume RUN_DIR]"
+DESCRIPTION = (
+    "Train a policy under a limit on cost. EXPERIMENT is a file with get_config(), as in experiments/. "
+    "--resume RUN_DIR goes on with a run from its latest checkpoint, under its own options and those given here."
+)
 
 
 def read_command(arguments: Sequence[str]) -> tuple[Config, Path | None]:
     """The configuration to train, and the run to go on with if any; raises ConfigError."""
-    first = argparse.ArgumentParser(prog="python -m cvpo_jax.run", add_help=False)
-    first.add_argument("experiment", nargs="?")
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--resume", type=Path, metavar="RUN_DIR")
-    known, rest = first.parse_known_args(arguments)
-    usage = "python -m cvpo_jax.run EXPERIMENT [--resume RUN_DIR]"
-    if known.resume:
-        default = load_config(known.resume)
-    elif known.experiment:
-        default = load_experiment(known.experiment)
+    try:
+        known, rest = first.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{error}: give a run directory, as in --resume runs/NAME") from error
+    resume: Path | None = known.resume
+    experiment = load_experiment(rest.pop(0)) if rest and not rest[0].startswith("-") else None
+    if resume:
+        default = _resumed(resume, experiment)
+    elif experiment:
+        default = experiment
     elif {"-h", "--help"} & set(rest):
         default = Config()
     else:
-        raise ConfigError("name an experiment, as in experiments/point_goal.py, or give --resume RUN_DIR")
-    return parse_overrides(default, rest, usage, DESCRIPTION).validate(), known.resume
+        raise ConfigError("name an experiment first, as in experiments/point_goal.py, or give --resume RUN_DIR")
+    config = parse_overrides(default, rest, USAGE, DESCRIPTION).validate()
+    if resume and config.run_dir != default.run_dir:
+        raise ConfigError(f"--run_dir is {config.run_dir}: a resumed run stays in {resume}; leave the option out")
+    return config, resume
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train, then show the result; returns the exit status."""
-    try:
-        config, resume = read_command(sys.argv[1:] if arguments is None else arguments)
-        compilation.enable_cache()
-        run_dir = train(config, resume=resume)
-    except (ConfigError, CheckpointError, TrainingError, ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; --resume goes on from the last checkpoint", file=sys.stderr)
-        return 130
+def _resumed(run_dir: Path, experiment: Config | None) -> Config:
+    """The configuration of the run in `run_dir`, which must be of the experiment's task if one is named."""
+    stored = load_config(run_dir)
+    if experiment and experiment.env.id != stored.env.id:
+        raise ConfigError(
+            f"{run_dir} is a run of {stored.env.id}, not of {experiment.env.id}: leave the experiment out"
+        )
+    return dataclasses.replace(stored, run_dir=str(run_dir))
+
+
+def command(arguments: Sequence[str]) -> None:
+    """Train, then show the result."""
+    config, resume = read_command(arguments)
+    compilation.enable_cache()
+    run_dir = train(config, resume=resume)
     print(table(run_dir))
     print(f"learning curve: {plot_run(run_dir)}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(terminal.main(command))

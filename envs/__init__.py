@@ -1,5 +1,6 @@
 """Environments with costs, all made by `make` and stepped alike, on Brax or on the genuine Safety-Gymnasium."""
 
+import envs._mjx  # noqa: F401  (first: it keeps an import of Brax quiet)
 from envs.base import SafeEnv, VectorEnv, vectorise
 from envs.registry import make, task_ids
 
