@@ -87,8 +87,7 @@ class WorkerPool:
 
     def _everywhere(self, command: str, catch_up: Callable[[int], list[int]]) -> list[int]:
         """Have all workers carry out `command`; replaced ones `catch_up`. Returns the rows that failed."""
-        if not self._finalizer.alive:
-            raise HostError(f"{self._name}: these environments were closed; make new ones")
+        self._check_open()
         failed = []
         try:
             for worker in self.workers:
@@ -102,6 +101,10 @@ class WorkerPool:
             self.close()  # answers may be under way: nothing here can be used again
             raise
         return failed
+
+    def _check_open(self) -> None:
+        if not self._finalizer.alive:
+            raise HostError(f"{self._name}: these environments were closed; make new ones")
 
     def _answer(self, index: int) -> list[int]:
         """Wait for a worker; returns the rows whose environments raised."""
@@ -124,6 +127,7 @@ class WorkerPool:
     def _recover(self, index: int, reason: WorkerGoneError, catch_up: Callable[[int], list[int]]) -> list[int]:
         """Replace a worker that is gone; returns the rows that lost their episode."""
         for _ in range(_MOST_FAILURES):
+            self._check_open()  # another thread may have closed the pool, on Ctrl-C
             log.warning("%s: %s; starting another", self._name, reason)
             try:
                 self.workers[index].end()

@@ -6,8 +6,9 @@ refuses a state that is not its latest, because it cannot go back. Under `pmap` 
 Letters: N environments (on each device), O observation size, A action dimensions, C constraints, P cost components.
 """
 
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +20,20 @@ from jax.experimental import io_callback
 
 from envs.host_env import HostEnv
 from envs.host_pool import HostError, WorkerPool
+
+
+@contextlib.contextmanager
+def host_errors() -> Iterator[None]:
+    """Turn JAX's report of a failed callback back into what the host raised: KeyboardInterrupt or HostError."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        report = str(error)
+        if "KeyboardInterrupt" in report:
+            raise KeyboardInterrupt from None
+        if "HostError: " in report:
+            raise HostError(report.rpartition("HostError: ")[2]) from None
+        raise
 
 
 class HostState(struct.PyTreeNode):

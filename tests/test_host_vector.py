@@ -1,12 +1,18 @@
 """Host environments under `jit`, `lax.scan` and `pmap`."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from envs.host_env import episode_seed
-from envs.host_vector import HostVectorEnv
+from envs.host_pool import HostError
+from envs.host_vector import HostVectorEnv, host_errors
 from tests.toy_host import EPISODE_LENGTH, ToyEnv
 
 NUM_ENVS = 3
@@ -75,7 +81,7 @@ def test_total_or_chosen_costs():
 def test_a_state_of_the_past_is_refused(env):
     past = env.reset(jax.random.PRNGKey(0))
     env.step(past, jnp.zeros((NUM_ENVS, 2)))
-    with pytest.raises(Exception, match="cannot go back"):
+    with pytest.raises(HostError, match="cannot go back"), host_errors():
         jax.block_until_ready(env.step(past, jnp.zeros((NUM_ENVS, 2))))
 
 
@@ -98,3 +104,38 @@ def test_every_device_of_a_pmap_has_environments_of_its_own():
         np.testing.assert_array_equal(states.info["truncation"][device], expected.info["truncation"])
     env.close()
     alone.close()
+
+
+@pytest.mark.parametrize("transform", ["jit", "pmap"])
+def test_ctrl_c_ends_a_compiled_loop_within_seconds(transform):
+    code = f"""if True:
+        import jax, jax.numpy as jnp
+        from envs.host_vector import HostVectorEnv, host_errors
+        from tests.toy_host import ToyEnv
+        env = HostVectorEnv(ToyEnv, 2, num_workers=1, axis="devices" if "{transform}" == "pmap" else None)
+        def step(state, _):
+            state = env.step(state, jnp.zeros((2, 2)))
+            return state, None
+        def run(key):
+            state = env.reset(key)
+            jax.debug.callback(lambda obs: print("running", flush=True), state.obs)
+            return jax.lax.scan(step, state, None, length=10**7)[0].obs
+        keys = jax.random.split(jax.random.PRNGKey(0), 2)
+        try:
+            with host_errors():
+                if "{transform}" == "pmap":
+                    jax.block_until_ready(jax.pmap(run, axis_name="devices")(keys))
+                else:
+                    jax.block_until_ready(jax.jit(run)(keys[0]))
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout.readline() == "running\n"
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert output.splitlines()[-1] == "interrupted"
+    assert time.monotonic() - started < 10
