@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from envs import safety_gymnasium_repairs, safety_gymnasium_resets
+from envs import safety_gymnasium_repairs, safety_gymnasium_resets, safety_gymnasium_steps
 from envs.host_env import HostSpec, HostStep
 
 _VELOCITY_COST = "cost_velocity"
@@ -25,6 +25,7 @@ class SafetyGymnasiumEnv:
     def __init__(self, task_id: str, *, fixed_seed: int | None = None, **options: Any) -> None:
         package = safety_gymnasium_repairs.load()
         safety_gymnasium_resets.install()
+        safety_gymnasium_steps.install()
         _check_known(task_id)
         self._env = package.make(task_id, disable_env_checker=True, **options)
         task = getattr(self._env.unwrapped, "task", None)
