@@ -66,7 +66,7 @@ class AlgoConfig:
     """K: actions sampled at each state for the E-step."""
     kl: float = 0.1
     """E-step bound on the mean KL of the weighted samples from the old policy."""
-    kl_mean: float = 0.005
+    kl_mean: float = 0.02
     """M-step bound on the KL from moving the policy's mean."""
     kl_covariance: float = 0.0005
     """M-step bound on the KL from changing the policy's covariance."""
@@ -76,7 +76,7 @@ class AlgoConfig:
     """Learning rate of the policy."""
     critic_lr: float = 1e-3
     """Learning rate of the critics."""
-    multiplier_lr: float = 0.1
+    multiplier_lr: float = 0.02
     """Step size of the M-step multipliers, on the KL relative to its bound."""
     target_rate: float = 0.01
     """Share of the critics that their targets take over each update."""

@@ -15,10 +15,10 @@ from flax import struct
 from jax.typing import ArrayLike
 
 MAX_PRESSURE = 3.0
-INITIAL_PRESSURE = 0.5
-PROPORTIONAL = 0.5
+INITIAL_PRESSURE = 0.0
+PROPORTIONAL = 0.7
 DERIVATIVE = 1.0
-INTEGRAL_RATE = 1 / 10_000
+INTEGRAL_RATE = 1 / 6_000
 TARGET_SHARE = 0.9
 SMALLEST_LIMIT_SHARE = 1e-3
 LOWEST_ERROR, HIGHEST_ERROR = -2.0, 1.0
@@ -35,8 +35,8 @@ class Controller(struct.PyTreeNode):
 
 def initial_controller(num_constraints: int) -> Controller:
     """Before anything was measured."""
-    none = jnp.zeros(num_constraints)
-    return Controller(none, none, jnp.full(num_constraints, INITIAL_PRESSURE))
+    # Separate arrays, since the state is donated and a buffer may be given away only once.
+    return Controller(jnp.zeros(num_constraints), jnp.zeros(num_constraints), jnp.full(num_constraints, INITIAL_PRESSURE))
 
 
 def threshold_from_limit(limit: ArrayLike, gamma: ArrayLike, episode_length: int) -> jax.Array:
