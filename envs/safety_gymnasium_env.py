@@ -12,6 +12,11 @@ from envs import safety_gymnasium_repairs, safety_gymnasium_resets, safety_gymna
 from envs.host_env import HostSpec, HostStep
 
 _VELOCITY_COST = "cost_velocity"
+_GL_REMEDY = "apt-get install libegl1 libgl1-mesa-dri, or set MUJOCO_GL to a renderer that is here (egl, osmesa, glfw)"
+
+
+class RenderingError(RuntimeError):
+    """There is nothing to render with; the message names the remedy."""
 
 
 class SafetyGymnasiumEnv:
@@ -31,6 +36,7 @@ class SafetyGymnasiumEnv:
         task = getattr(self._env.unwrapped, "task", None)
         if task is not None and (options.get("render_mode") or task.observe_vision):
             safety_gymnasium_resets.keep_pictures(task)
+            safety_gymnasium_repairs.choose_renderer()
         self._fixed_seed = fixed_seed
         box = self._env.action_space
         self._centre = (np.float64(box.low) + box.high) / 2
@@ -60,8 +66,14 @@ class SafetyGymnasiumEnv:
         )
 
     def render(self) -> np.ndarray:
-        """The picture `[height, width, 3]` (uint8) of the camera chosen at construction; needs `render_mode`."""
-        return self._env.render()
+        """The picture `[height, width, 3]` (uint8) of the camera chosen at construction; needs `render_mode`.
+
+        Raises RenderingError, with the remedy, where no GL library can be used.
+        """
+        try:
+            return self._env.render()
+        except Exception as error:
+            raise RenderingError(f"no picture could be made ({error!r}): {_GL_REMEDY}") from error
 
     def _flat(self, observation: Any) -> np.ndarray:
         from gymnasium.spaces.utils import flatten

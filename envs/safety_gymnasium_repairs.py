@@ -1,6 +1,6 @@
 """Import Safety-Gymnasium 1.0.0 on today's Python, NumPy and MuJoCo.
 
-The package was written for Python 3.10, NumPy 1 and MuJoCo 2.3.3. Four habits of it and of gymnasium 0.29.1 have since
+The package was written for Python 3.10, NumPy 1 and MuJoCo 2.3.3. Five habits of it and of gymnasium 0.29.1 have since
 become errors; each is mended here, at import, and nowhere else.
 """
 
@@ -8,6 +8,8 @@ import contextlib
 import dataclasses
 import inspect
 import io
+import os
+import sys
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -34,6 +36,7 @@ def load() -> ModuleType:
     accept_joint_arrays()
     accept_one_element_sensors()
     accept_predefined_collisions()
+    accept_markers()
     return safety_gymnasium
 
 
@@ -122,3 +125,26 @@ def accept_predefined_collisions() -> None:
 
     reader = Forward(mujoco, MjModel=Forward(mujoco.MjModel, from_xml_path=from_xml_path))
     mujoco_env.mujoco = reader  # type: ignore[attr-defined]
+
+
+def accept_markers() -> None:
+    """Let cameras see lidars and costs: the viewer left a field of MuJoCo 3's shapes unset, and rendering crashed."""
+    import mujoco
+    from gymnasium.envs.mujoco.mujoco_rendering import BaseRender
+
+    def add(viewer: Any, marker: dict[str, Any]) -> None:
+        scene = viewer.scn
+        if scene.ngeom == scene.maxgeom:
+            return
+        size, position, rgba = (np.float64(marker[name]) for name in ("size", "pos", "rgba"))
+        kind, turn = marker["type"], np.float64(marker.get("mat", np.eye(3))).ravel()
+        mujoco.mjv_initGeom(scene.geoms[scene.ngeom], kind, size, position, turn, np.float32(rgba))
+        scene.ngeom += 1
+
+    BaseRender._add_marker_to_scene = add  # type: ignore[method-assign, assignment]
+
+
+def choose_renderer() -> None:
+    """Have cameras render without a display, by EGL, unless MUJOCO_GL says by what."""
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("MUJOCO_GL", "egl")

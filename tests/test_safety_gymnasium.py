@@ -1,5 +1,6 @@
 """The genuine environments: repairs at import, cheap resets that change nothing, and batches of them."""
 
+import ctypes.util
 import dataclasses
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import envs
 from envs import safety_gymnasium_repairs, safety_gymnasium_resets
 from envs.host_env import episode_seed
-from envs.safety_gymnasium_env import SafetyGymnasiumEnv, task_ids
+from envs.safety_gymnasium_env import RenderingError, SafetyGymnasiumEnv, task_ids
 
 GOAL = "SafetyPointGoal1-v0"
 UNTOUCHED = """
@@ -190,3 +191,26 @@ def test_a_batch_shows_what_single_environments_do(layout):
             assert states.reward[step, row] == np.float32(expected.reward)
             assert states.info["cost"][step, row, 0] == expected.cost
     env.close()
+
+
+@pytest.mark.skipif(
+    not ctypes.util.find_library("EGL"), reason="no GL library: apt-get install libegl1 libgl1-mesa-dri"
+)
+def test_a_camera_sees_the_world_its_sky_and_its_markers(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    env = SafetyGymnasiumEnv(GOAL, render_mode="rgb_array", camera_name="fixedfar", width=64, height=48)
+    env.reset(3)
+    env.step(np.zeros(2))
+    picture = env.render()
+    assert picture.shape == (48, 64, 3) and picture.dtype == np.uint8
+    sky, floor = picture[:6].mean(), picture[-10:].mean()
+    assert 0 < sky < 60 < floor, "stars above, a pale floor below"
+    env._env.unwrapped.task.render_conf.lidar_markers = False
+    assert not np.array_equal(env.render(), picture)
+
+
+def test_without_a_gl_library_the_message_names_the_remedy(monkeypatch):
+    env = SafetyGymnasiumEnv(GOAL)
+    monkeypatch.setattr(env._env.unwrapped, "render", lambda: ctypes.CDLL("libNoSuchGL.so"))
+    with pytest.raises(RenderingError, match=r"libNoSuchGL.*apt-get install libegl1"):
+        env.render()
