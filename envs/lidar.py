@@ -13,13 +13,6 @@ BINS = 16
 _CENTRES = np.arange(BINS) + 0.5
 
 
-def ego_frame(points: jax.Array, position: jax.Array, yaw: jax.Array) -> jax.Array:
-    """World `points` `[n, 2]` in the frame of a robot at `position` `[2]` heading along `yaw` `[]` (rad); `[n, 2]`."""
-    offset = points - position
-    cos, sin = jnp.cos(yaw), jnp.sin(yaw)
-    return jnp.stack([cos * offset[:, 0] + sin * offset[:, 1], cos * offset[:, 1] - sin * offset[:, 0]], axis=-1)
-
-
 def lidar(ego: jax.Array, max_distance: float) -> jax.Array:
     """Readings `[16]` in 0..1 of objects at `ego` `[n, 2]` (m, robot frame): 1 touching, 0 from `max_distance` on."""
     distance = jnp.sqrt(jnp.sum(jnp.square(ego), axis=-1))

@@ -1,6 +1,6 @@
-"""A navigation environment: a robot module and a task, put together as a Brax environment.
+"""A navigation environment: a robot and a task in the planar world, put together as a Brax environment.
 
-C constraints, n objects of a kind.
+C constraints, n objects of a kind, A action dimensions, O observation size.
 """
 
 from collections.abc import Mapping
@@ -11,27 +11,28 @@ import jax
 import jax.numpy as jnp
 from brax.envs import State
 
-from envs import gremlins
+from envs import physics
 from envs.base import SafeEnv, select_costs
 from envs.layout import sample_layout
-from envs.lidar import BINS, ego_frame, lidar
+from envs.lidar import BINS, lidar
+from envs.scenery import movable_kind, obstacle_kind, scene_of
 from envs.tasks import Task
 from envs.world import World
-
-BOXES = ("vases", "gremlins", "push_box")
 
 
 class NavigationEnv(SafeEnv):
     """Safety-Gymnasium's navigation tasks on planar physics.
 
-    `constraints` names the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"`
-    begins every episode in the one layout drawn from `seed`.
+    `robot` is a module such as `envs.robots.point`, `model` the same robot as the physics knows it. `constraints` names
+    the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"` begins every episode in
+    the one layout drawn from `seed`.
     """
 
     def __init__(
         self,
         task: Task,
         robot: ModuleType,
+        model: physics.RobotModel,
         *,
         constraints: tuple[str, ...] = (),
         layout: Literal["random", "fixed"] = "random",
@@ -47,6 +48,9 @@ class NavigationEnv(SafeEnv):
         self.constraints = tuple(constraints)
         self.episode_length = task.episode_length
         self.cost_names = task.cost_names
+        self.control_step = robot.TIMESTEP * robot.SUBSTEPS
+        self._scene = scene_of(task, robot)
+        self._physics = physics.make_step(model, self._scene)
         self._fixed_key = jax.random.PRNGKey(seed) if layout == "fixed" else None
 
     @property
@@ -87,9 +91,9 @@ class NavigationEnv(SafeEnv):
         """One env step under `action` `[A]`, clipped to -1..1."""
         before: World = state.pipeline_state
         moved = self.move(before, jnp.clip(action, -1.0, 1.0))
-        reward = self.task.reward(self.robot, before, moved)
-        components = self.task.costs(self.robot, moved)
-        world = self.task.advance(self.robot, moved, jax.random.fold_in(moved.key, moved.steps))
+        reward = self.task.reward(before, moved)
+        components = self.task.costs(moved)
+        world = self.task.advance(moved, jax.random.fold_in(moved.key, moved.steps))
         truncation = (world.steps >= self.episode_length).astype(reward.dtype)
         return state.replace(
             pipeline_state=world,
@@ -100,44 +104,48 @@ class NavigationEnv(SafeEnv):
 
     def move(self, world: World, action: jax.Array) -> World:
         """The world after the physics of one env step."""
-        timestep, substeps = self.robot.TIMESTEP, self.robot.SUBSTEPS
-        robot = self.robot.step(world.robot, action, timestep)
-        moved = world.replace(robot=robot, steps=world.steps + 1)
-        if world.carrier is None:
-            return moved
-        time = world.steps.astype(robot.position.dtype) * (timestep * substeps)
-        carrier = gremlins.step(world.carrier, time, timestep, substeps)
-        shifted = world.objects["gremlins"] + (carrier.offset - world.carrier.offset)
-        return moved.replace(carrier=carrier, objects=world.objects | {"gremlins": shifted})
+        time = world.steps.astype(world.robot.position.dtype) * self.control_step
+        obstacles = self._obstacles(world.objects, world.robot.position)
+        robot, bodies, touch = self._physics(world.robot, world.bodies, obstacles, action, time)
+        moved = {kind.name: bodies.position[:, :2] for kind in self.task.kinds if movable_kind(kind)}
+        return world.replace(
+            robot=robot, bodies=bodies, touch=touch, objects=world.objects | moved, steps=world.steps + 1
+        )
 
     def observe(self, world: World) -> jax.Array:
         """Sensors, then the lidars; `[O]`."""
         readings = [self.robot.sensors(world.robot)]
         for name in self.task.lidars:
-            ego = ego_frame(world.objects[name], world.robot.position, world.robot.yaw)
+            ego = self.robot.ego_frame(world.robot, world.objects[name])
             readings.append(lidar(ego, self.task.lidar_distance) * self.task.seen(world, name))
         return jnp.concatenate(readings)
 
     def _place(self, layout_key: jax.Array, episode_key: jax.Array) -> World:
-        keys = jax.random.split(layout_key, 4)
-        positions = sample_layout(keys[0], self.task.places)
+        place_key, robot_key, body_key, task_key = jax.random.split(layout_key, 4)
+        positions = sample_layout(place_key, self.task.places)
+        dtype = positions.dtype
+        objects = self.task.split(positions)
+        scene = self._scene
+        where = jnp.concatenate(
+            [jnp.zeros((0, 2), dtype), *(objects[k.name] for k in self.task.kinds if movable_kind(k))]
+        )
+        yaws = 2 * jnp.pi * jax.random.uniform(body_key, (scene.bodies,), dtype)
+        with jax.ensure_compile_time_eval():  # of the height at rest
+            bodies = physics.at_rest(scene.body or physics.vase(), where, yaws)
         world = World(
-            robot=self.robot.initial(positions[0], 2 * jnp.pi * jax.random.uniform(keys[1], dtype=positions.dtype)),
-            objects=self.task.split(positions),
-            yaws=self._yaws(keys[2], positions.dtype),
-            carrier=gremlins.initial(positions) if self.task.has("gremlins") else None,
+            robot=self.robot.initial(positions[0], 2 * jnp.pi * jax.random.uniform(robot_key, dtype=dtype)),
+            objects=objects,
+            bodies=bodies,
+            touch=physics.Touch(jnp.zeros(scene.obstacles, bool), jnp.zeros(scene.bodies, bool)),
             memory={},
             steps=jnp.int32(0),
             key=episode_key,
         )
-        return self.task.begin(world, keys[3])
+        return self.task.begin(world, task_key)
 
-    def _yaws(self, key: jax.Array, dtype: jnp.dtype) -> dict[str, jax.Array]:
-        kinds = [kind for kind in self.task.kinds if kind.name in BOXES]
-        return {
-            kind.name: 2 * jnp.pi * jax.random.uniform(jax.random.fold_in(key, index), (kind.count,), dtype=dtype)
-            for index, kind in enumerate(kinds)
-        }
+    def _obstacles(self, objects: Mapping[str, jax.Array], like: jax.Array) -> jax.Array:
+        found = [objects[kind.name] for kind in self.task.kinds if obstacle_kind(kind)]
+        return jnp.concatenate([jnp.zeros((0, 2), like.dtype), *found])
 
     def _info(self, components: Mapping[str, jax.Array], truncation: jax.Array) -> dict[str, Any]:
         return {

@@ -3,24 +3,56 @@
 import difflib
 import importlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import brax.envs
 
-from envs.base import SafeEnv
+from envs import velocity
 from envs.navigation import NavigationEnv
+from envs.physics import RobotModel
+from envs.physics import point as point_model
 from envs.robots import point
-from envs.tasks import NAMES, task
+from envs.tasks import NAMES, Task, task
 
-_ROBOTS = {"Point": point}
-_IDS = {f"Safety{robot}{name}-v0": (robot, name) for robot in _ROBOTS for name in NAMES}
+_ROBOTS: dict[str, tuple[ModuleType, Callable[[], RobotModel]]] = {"Point": (point, point_model.model)}
+
+_FIXED = ("task", "robot", "model")
+
+
+def navigation(chosen: Task, robot: str = "Point", **options: Any) -> NavigationEnv:
+    """The environment of a task and a robot; `options` are those of `NavigationEnv` and of the task."""
+    env_options = [name for name in inspect.signature(NavigationEnv).parameters if name not in _FIXED]
+    _check(options, [*env_options, *chosen.options], type(chosen).__name__)
+    for_task = {name: value for name, value in options.items() if name in chosen.options}
+    for_env = {name: value for name, value in options.items() if name in env_options}
+    module, model = _ROBOTS[robot]
+    return NavigationEnv(chosen.with_options(**for_task), module, model(), **for_env)
+
+
+def _named_navigation(robot: str, name: str, **options: Any) -> NavigationEnv:
+    return navigation(task(name), robot, **options)
+
+
+def _named_velocity(name: str, **options: Any) -> velocity.VelocityEnv:
+    _check(options, ["episode_length"], name)
+    return velocity.make(name, **options)
+
+
+_NAVIGATION: dict[str, Callable[..., Any]] = {
+    f"Safety{robot}{name}-v0": partial(_named_navigation, robot, name) for robot in _ROBOTS for name in NAMES
+}
+_VELOCITY: dict[str, Callable[..., Any]] = {
+    f"Safety{name}Velocity-v1": partial(_named_velocity, name) for name in velocity.LIMITS
+}
+_MAKERS = _NAVIGATION | _VELOCITY
 
 
 def task_ids() -> tuple[str, ...]:
     """All ids of the Brax backend."""
-    return tuple(_IDS)
+    return tuple(_MAKERS)
 
 
 def make(task_id: str, backend: str = "brax", **options: Any) -> Any:
@@ -32,20 +64,15 @@ def make(task_id: str, backend: str = "brax", **options: Any) -> Any:
         return importlib.import_module("envs.safety_gymnasium").make(task_id, **options)
     if backend != "brax":
         raise ValueError(f'backend is "{backend}": it must be "brax" or "gymnasium"')
-    if task_id not in _IDS:
-        raise ValueError(f'no task "{task_id}"; {_nearest(task_id, _IDS)}')
-    return _navigation(*_IDS[task_id], **options)
+    if task_id not in _MAKERS:
+        raise ValueError(f'no task "{task_id}"; {_nearest(task_id, _MAKERS)}')
+    return _MAKERS[task_id](**options)
 
 
-def _navigation(robot: str, name: str, **options: Any) -> SafeEnv:
-    chosen = task(name)
-    env_options = [key for key in inspect.signature(NavigationEnv).parameters if key not in ("task", "robot")]
-    task_options = list(chosen.options)
-    for key in options:
-        if key not in env_options + task_options:
-            raise ValueError(f'no option "{key}" for {name}; {_nearest(key, env_options + task_options)}')
-    chosen = chosen.with_options(**{key: value for key, value in options.items() if key in task_options})
-    return NavigationEnv(chosen, _ROBOTS[robot], **{key: value for key, value in options.items() if key in env_options})
+def _check(options: Iterable[str], known: list[str], name: str) -> None:
+    for option in options:
+        if option not in known:
+            raise ValueError(f'no option "{option}" for {name}; {_nearest(option, known)}')
 
 
 def _nearest(given: str, known: Iterable[str]) -> str:
@@ -54,5 +81,5 @@ def _nearest(given: str, known: Iterable[str]) -> str:
     return "close to it: " + ", ".join(close)
 
 
-for _id in _IDS:
+for _id in _MAKERS:
     brax.envs.register_environment(_id, partial(make, _id))

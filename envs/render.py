@@ -66,8 +66,7 @@ def save(
             Image.fromarray(shot).quantize(128, Image.Quantize.FASTOCTREE)
             for shot in frames(env, states, size=size, every=every)
         ]
-        seconds = env.robot.TIMESTEP * env.robot.SUBSTEPS * every
-        duration = max(20, round(1000 * seconds))  # viewers ignore shorter ones
+        duration = max(20, round(1000 * env.control_step * every))  # viewers ignore shorter ones
         shots[0].save(path, save_all=True, append_images=shots[1:], duration=duration, loop=0, optimize=False)
     else:
         raise ValueError(f'cannot draw to "{path.name}": the suffix must be .png or .gif')
@@ -179,8 +178,9 @@ def _rim(canvas: Canvas, kind: Kind, world: World) -> None:
 
 def _boxes(canvas: Canvas, kind: Kind, world: World) -> None:
     colour = _COLOURS[kind.name]
-    for centre, yaw in zip(world.objects[kind.name], world.yaws[kind.name], strict=True):
-        canvas.box(centre, (kind.size, kind.size), float(yaw), _faded(colour, 0.85), _INK)
+    for centre, (w, x, y, z) in zip(world.bodies.position, world.bodies.rotation, strict=True):
+        yaw = float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+        canvas.box(centre, (kind.size, kind.size), yaw, _faded(colour, 0.85), _INK)
 
 
 def _buttons(canvas: Canvas, kind: Kind, world: World) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import jax
 from flax import struct
 
+from envs.physics import Bodies, Touch
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -29,8 +31,8 @@ class World(struct.PyTreeNode):
 
     robot: Any  # the robot module's state
     objects: dict[str, jax.Array]  # kind -> positions [n, 2], now
-    yaws: dict[str, jax.Array]  # kind -> headings [n] rad, of the kinds that are not round
-    carrier: Any  # gremlins.Carrier, or None without gremlins
+    bodies: Bodies  # the movable objects, of one kind at most
+    touch: Touch  # what the robot touched at the end of the last step
     memory: dict[str, jax.Array]  # what the task remembers between steps, each []
     steps: jax.Array  # int32 [], env steps since the reset
     key: jax.Array  # of this episode

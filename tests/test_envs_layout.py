@@ -47,7 +47,7 @@ def test_a_goal_moves_only_where_wanted() -> None:
 def test_no_episode_starts_with_a_cost(name: str) -> None:
     env = envs.make(f"SafetyPoint{name}-v0")
     states = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.PRNGKey(4), 32))
-    costs = jax.jit(jax.vmap(lambda world: env.task.costs(env.robot, world)))(states.pipeline_state)
+    costs = jax.jit(jax.vmap(lambda world: env.task.costs(world)))(states.pipeline_state)
     assert set(costs) == set(env.cost_names)
     assert all(np.all(np.asarray(value) == 0.0) for value in costs.values())
 

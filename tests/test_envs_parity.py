@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 import envs
-from envs import gremlins
+from envs import physics
 from envs.robots import point
 from envs.world import World
 
 DATA = Path(__file__).parent / "data" / "trajectories"
-TASKS = ("PointGoal1", "PointButton1", "PointCircle1")
+SOLID = ("buttons", "gremlins", "vases", "pillars", "push_box")
+TASKS = ("PointGoal1", "PointButton1", "PointCircle1", "PointPush1")
 
 
 def load(task: str) -> dict[str, np.ndarray]:
@@ -29,11 +30,6 @@ def load(task: str) -> dict[str, np.ndarray]:
 
 def wrap(angle: np.ndarray) -> np.ndarray:
     return angle - 2 * np.pi * np.round(angle / (2 * np.pi))
-
-
-def yaw_of(quaternion: np.ndarray) -> np.ndarray:
-    w, x, y, z = np.moveaxis(quaternion, -1, 0)
-    return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y**2 + z**2))
 
 
 def worlds(env: envs.SafeEnv, rows: dict[str, np.ndarray], when: str) -> World:
@@ -51,22 +47,31 @@ def worlds(env: envs.SafeEnv, rows: dict[str, np.ndarray], when: str) -> World:
     x, y, _ = jax.vmap(lambda v, w, a: point.acceleration(v, w, a, 0.0))(body, robot.yaw_rate, action)
     names = [kind.name for kind in env.task.kinds]
     positions = {name: rows.get(f"{when}_{name}", rows[f"after_{name}"]) for name in names}
-    yaws = {
-        name: jnp.stack(
-            [yaw_of(rows[key]) for key in sorted(rows) if key.startswith(f"after_quat_{name[:-1]}")], axis=1
-        )
-        for name in names
-        if name in ("vases", "gremlins")
-    }
     return World(
         robot=robot.replace(acceleration=jnp.stack([x, y], axis=-1)),
         objects={name: jnp.asarray(value.reshape(count, -1, 3)[..., :2]) for name, value in positions.items()},
-        yaws=yaws,
-        carrier=None,
+        bodies=bodies(env, rows, when),
+        touch=physics.Touch(touched(rows, "button", 4), touched(rows, "gremlin", 4) | touched(rows, "vase", 4)),
         memory={name: jnp.asarray(rows[f"{when}_{name}"].astype(np.int32)) for name in ("goal_button", "timer")},
         steps=jnp.asarray(rows["step"].astype(np.int32)),
         key=jnp.zeros((count, 2), jnp.uint32),
     )
+
+
+def bodies(env: envs.SafeEnv, rows: dict[str, np.ndarray], when: str) -> physics.Bodies:
+    """The push box where it was recorded; no task's reward or cost needs other bodies."""
+    count = len(rows["reward"])
+    position = jnp.asarray(rows[f"{when}_push_box"]) if env.task.has("push_box") else jnp.zeros((count, 0, 3))
+    zero = jnp.zeros_like(position)
+    turn = jnp.zeros((*position.shape[:2], 4))
+    return physics.Bodies(position, turn, zero, zero, position, turn)
+
+
+def touched(rows: dict[str, np.ndarray], name: str, number: int) -> jax.Array:
+    """Which objects `name` the robot touched after the step, from the recorded pairs of shapes; bool [R, number]."""
+    pairs = [[pair.split("|") for pair in row.split(";")] for row in rows["contacts"]]
+    labels = [{f"{name}{index}", f"{name}{index}obj"} for index in range(number)]
+    return jnp.array([[any(label & set(pair) for pair in row) for label in labels] for row in pairs])
 
 
 @pytest.fixture(scope="module", params=TASKS)
@@ -100,7 +105,7 @@ def test_rewards_and_costs_at_recorded_states(recording) -> None:
     env, rows = recording
 
     def judge(before: World, after: World) -> tuple:
-        return env.task.reward(point, before, after), env.task.costs(point, after)
+        return env.task.reward(before, after), env.task.costs(after)
 
     with jax.enable_x64(True):
         before, after = worlds(env, rows, "before"), worlds(env, rows, "after")
@@ -111,7 +116,7 @@ def test_rewards_and_costs_at_recorded_states(recording) -> None:
     for name, values in costs.items():
         # The original leaves out the buttons' cost while the timer runs.
         np.testing.assert_array_equal(values, np.nan_to_num(rows[name]), err_msg=name)
-    assert rows["cost"].sum() > 5
+    assert rows["cost"].sum() > 5 or env.task.has("push_box"), "nothing tested"
 
 
 def before_goal(before: World) -> dict[str, jax.Array]:
@@ -122,7 +127,7 @@ def before_goal(before: World) -> dict[str, jax.Array]:
 def test_free_motion_of_one_step(recording, x64: bool, bounds: tuple[float, ...]) -> None:
     _, rows = recording
     free = free_rows(rows)
-    assert free.sum() > 80
+    assert free.sum() > 30
     with jax.enable_x64(x64):
         state = point.PointState(
             position=jnp.asarray(rows["before_position"]),
@@ -140,9 +145,9 @@ def test_free_motion_of_one_step(recording, x64: bool, bounds: tuple[float, ...]
 
 def free_rows(rows: dict[str, np.ndarray]) -> np.ndarray:
     """Rows whose ten substeps stay clear of everything that collides: by more than the robot and its way can span."""
-    solid = [rows[f"after_{name}"] for name in ("buttons", "gremlins", "vases") if f"after_{name}" in rows]
+    solid = [rows[f"after_{name}"] for name in SOLID if f"after_{name}" in rows]
     gaps = [np.linalg.norm(points[..., :2] - rows["after_position"][:, None], axis=-1).min(axis=1) for points in solid]
-    return np.all([gap > 0.4 for gap in gaps] or [np.ones(len(rows["reward"]), bool)], axis=0)
+    return np.all([gap > 0.6 for gap in gaps] or [np.ones(len(rows["reward"]), bool)], axis=0)
 
 
 def test_timer_and_goal_button_follow_the_recording() -> None:
@@ -150,7 +155,7 @@ def test_timer_and_goal_button_follow_the_recording() -> None:
     before, after = worlds(env, rows, "before"), worlds(env, rows, "after")
     after = after.replace(memory=before.memory, objects=after.objects | before_goal(before))
     keys = jax.random.split(jax.random.PRNGKey(0), len(rows["reward"]))
-    advanced = jax.jit(jax.vmap(lambda world, key: env.task.advance(point, world, key)))(after, keys)
+    advanced = jax.jit(jax.vmap(lambda world, key: env.task.advance(world, key)))(after, keys)
     np.testing.assert_array_equal(advanced.memory["timer"], rows["after_timer"])
     unmet = rows["goal_met"] == 0
     np.testing.assert_array_equal(advanced.memory["goal_button"][unmet], rows["after_goal_button"][unmet])
@@ -162,23 +167,7 @@ def test_goals_move_in_the_step_they_are_reached() -> None:
     before, after = worlds(env, rows, "before"), worlds(env, rows, "after")
     after = after.replace(objects=after.objects | before_goal(before))
     keys = jax.random.split(jax.random.PRNGKey(0), len(rows["reward"]))
-    advanced = jax.jit(jax.vmap(lambda world, key: env.task.advance(point, world, key)))(after, keys)
+    advanced = jax.jit(jax.vmap(lambda world, key: env.task.advance(world, key)))(after, keys)
     moved = np.any(np.asarray(advanced.objects["goal"] != before.objects["goal"]), axis=(1, 2))
     np.testing.assert_array_equal(moved, rows["goal_met"] > 0)
     assert moved.sum() == 3
-
-
-def test_untouched_gremlins_follow_their_weld() -> None:
-    with np.load(DATA / "PointButton1_gremlins.npz") as file:
-        recorded = file["offset"]
-    with jax.enable_x64(True):
-        carrier = gremlins.initial(jnp.zeros(2))
-        offsets = [carrier.offset]
-        step = jax.jit(lambda carrier, time: gremlins.step(carrier, time, point.TIMESTEP, point.SUBSTEPS))
-        for index in range(len(recorded) - 1):
-            carrier = step(carrier, jnp.asarray(0.02 * index))
-            offsets.append(carrier.offset)
-    error = np.abs(np.stack(offsets) - recorded)
-    assert error[:, 0].max() <= 1e-11
-    # The floor's friction in the very first substep, along the first pull, is not modelled.
-    assert error[:, 1].max() <= 1.2e-3 and error[-1, 1] <= 1e-8

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from flax import struct
 from jax import lax
 
-from envs.geometry import boxes_touch, circles_touch, circles_touch_boxes, rotate
+from envs.geometry import rotate
 
 ACTION_SIZE = 2
 SENSOR_SIZE = 12
-KEEPOUT = 0.4
+PUSH_BOX_DENSITY = 0.001
 TIMESTEP = 0.002
 SUBSTEPS = 10
 
@@ -92,9 +92,9 @@ def _substep(state: PointState, action: jax.Array, timestep: float) -> PointStat
     )
 
 
-def step(state: PointState, action: jax.Array, timestep: float = TIMESTEP) -> PointState:
-    """Ten substeps under `action` `[2]` in -1..1, touching nothing."""
-    state = lax.fori_loop(0, SUBSTEPS, lambda _, moving: _substep(moving, action, timestep), state, unroll=True)
+def step(state: PointState, action: jax.Array, substeps: int = SUBSTEPS) -> PointState:
+    """`substeps` of TIMESTEP under `action` `[2]` in -1..1, touching nothing."""
+    state = lax.fori_loop(0, substeps, lambda _, moving: _substep(moving, action, TIMESTEP), state, unroll=True)
     x, y, _ = acceleration(rotate(state.velocity, -state.yaw), state.yaw_rate, action, 0.0)
     turns = jnp.round(state.yaw / (2 * jnp.pi))  # a small yaw is an exact one in float32
     return state.replace(acceleration=jnp.stack([x, y]), yaw=state.yaw - 2 * jnp.pi * turns)
@@ -109,17 +109,6 @@ def sensors(state: PointState) -> jax.Array:
     return jnp.concatenate([jnp.atleast_1d(reading) for reading in readings])
 
 
-def _arrow(state: PointState) -> jax.Array:
-    return state.position + ARROW_OFFSET * jnp.stack([jnp.cos(state.yaw), jnp.sin(state.yaw)])
-
-
-def touches_spheres(state: PointState, centres: jax.Array, radius: float) -> jax.Array:
-    """Whether the robot touches each sphere at its own height about `centres` `[n, 2]`; bool `[n]`."""
-    body = circles_touch(state.position, centres, SPHERE_RADIUS + radius)
-    return body | circles_touch_boxes(centres, radius, _arrow(state), state.yaw, ARROW_HALF)
-
-
-def touches_boxes(state: PointState, centres: jax.Array, yaws: jax.Array, half: float) -> jax.Array:
-    """Whether the robot touches each upright cube at `centres` `[n, 2]`, turned by `yaws` `[n]`; bool `[n]`."""
-    body = circles_touch_boxes(state.position, SPHERE_RADIUS, centres, yaws, half)
-    return body | boxes_touch(_arrow(state), state.yaw, ARROW_HALF, centres, yaws, half)
+def ego_frame(state: PointState, points: jax.Array) -> jax.Array:
+    """World `points` `[n, 2]` in the robot's frame, x along its heading; `[n, 2]`."""
+    return rotate(points - state.position, -state.yaw)

@@ -1,9 +1,9 @@
 """Navigation tasks, by Safety-Gymnasium's names."""
 
-from envs.tasks import button, circle, goal, run
+from envs.tasks import button, circle, goal, push, run
 from envs.tasks.base import Task
 
-_LEVELS = {"Goal": goal.level, "Button": button.level, "Circle": circle.level, "Run": run.level}
+_LEVELS = {"Goal": goal.level, "Button": button.level, "Circle": circle.level, "Push": push.level, "Run": run.level}
 NAMES = tuple(f"{name}{level}" for name in _LEVELS for level in range(1 if name == "Run" else 3))
 
 

@@ -6,7 +6,6 @@ A task is data plus four pure functions of the world before and after the robot'
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -42,15 +41,15 @@ class Task:
         """The world at reset, given a fresh layout."""
         return world
 
-    def reward(self, robot: ModuleType, before: World, after: World) -> jax.Array:
+    def reward(self, before: World, after: World) -> jax.Array:
         """Reward `[]` of the move from `before` to `after`, under the goal of `before`."""
         raise NotImplementedError
 
-    def costs(self, robot: ModuleType, world: World) -> Mapping[str, jax.Array]:
+    def costs(self, world: World) -> Mapping[str, jax.Array]:
         """Each of `cost_names` as 0 or 1 `[]`, before timers and goals change."""
         raise NotImplementedError
 
-    def advance(self, robot: ModuleType, world: World, key: jax.Array) -> World:
+    def advance(self, world: World, key: jax.Array) -> World:
         """Timers counted down and, where the goal was reached, a new goal."""
         return world
 

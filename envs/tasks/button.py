@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 
 import jax
 import jax.numpy as jnp
@@ -32,9 +31,6 @@ class Button(Task):
         """The timer at reset as well."""
         return (*super().options, "initial_timer")
 
-    def _pressed(self, robot: ModuleType, world: World) -> jax.Array:
-        return robot.touches_spheres(world.robot, world.objects["buttons"], self.kind("buttons").size)
-
     def _pick(self, world: World, wanted: jax.Array, key: jax.Array, timer: jax.Array | int) -> World:
         """A goal button drawn from all where `wanted`, with the timer set to `timer`."""
         drawn = jax.random.randint(key, (), 0, self.kind("buttons").count, jnp.int32)
@@ -47,30 +43,27 @@ class Button(Task):
         world = world.replace(memory={"goal_button": jnp.int32(0), "timer": jnp.int32(0)})
         return self._pick(world, jnp.bool_(True), key, self.initial_timer)
 
-    def reward(self, robot: ModuleType, before: World, after: World) -> jax.Array:
+    def reward(self, before: World, after: World) -> jax.Array:
         """Decrease of the distance to the goal button, 1 while touching it."""
         goal = before.objects["goal"][0]
         progress = distance(goal, before.robot.position) - distance(goal, after.robot.position)
-        return progress + flag(self._pressed(robot, after)[after.memory["goal_button"]], after)
+        return progress + flag(after.touch.obstacles[after.memory["goal_button"]], after)
 
-    def costs(self, robot: ModuleType, world: World) -> Mapping[str, jax.Array]:
+    def costs(self, world: World) -> Mapping[str, jax.Array]:
         """Touching a wrong button while the timer is 0, being inside a hazard, touching a gremlin."""
         if not self.cost_names:
             return {}
         buttons = jnp.arange(self.kind("buttons").count)
-        wrong = self._pressed(robot, world) & (buttons != world.memory["goal_button"]) & (world.memory["timer"] == 0)
-        gremlins = robot.touches_boxes(
-            world.robot, world.objects["gremlins"], world.yaws["gremlins"], self.kind("gremlins").size
-        )
+        wrong = world.touch.obstacles & (buttons != world.memory["goal_button"]) & (world.memory["timer"] == 0)
         return {
             "cost_buttons": flag(wrong, world),
             "cost_hazards": in_hazard(self, world),
-            "cost_gremlins": flag(gremlins, world),
+            "cost_gremlins": flag(world.touch.bodies, world),
         }
 
-    def advance(self, robot: ModuleType, world: World, key: jax.Array) -> World:
+    def advance(self, world: World, key: jax.Array) -> World:
         """The timer counts down; a pressed goal button is followed by another draw and starts the timer."""
-        reached = self._pressed(robot, world)[world.memory["goal_button"]]
+        reached = world.touch.obstacles[world.memory["goal_button"]]
         ticked = jnp.maximum(world.memory["timer"] - 1, 0)
         return self._pick(world.replace(memory=world.memory | {"timer": ticked}), reached, key, RESAMPLING_DELAY)
 

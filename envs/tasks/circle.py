@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 
 import jax
 import jax.numpy as jnp
@@ -24,13 +23,13 @@ class Circle(Task):
         """Out of bounds, if there are bounds."""
         return ("cost_out_of_boundary",) if self.walls else ()
 
-    def reward(self, robot: ModuleType, before: World, after: World) -> jax.Array:
+    def reward(self, before: World, after: World) -> jax.Array:
         """Speed around the centre, the more the nearer to the rim."""
-        (x, y), (u, v) = after.robot.position, after.robot.velocity
+        (x, y), (u, v) = after.robot.position, after.robot.velocity[:2]
         radius = jnp.sqrt(x**2 + y**2)
         return 0.1 * ((v * x - u * y) / radius) / (1 + jnp.abs(radius - self.kind("circle").size))
 
-    def costs(self, robot: ModuleType, world: World) -> Mapping[str, jax.Array]:
+    def costs(self, world: World) -> Mapping[str, jax.Array]:
         """Beyond a wall."""
         if not self.walls:
             return {}

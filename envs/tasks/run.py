@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +24,7 @@ class Run(Task):
         """Out of bounds."""
         return ("cost_out_of_boundary",)
 
-    def reward(self, robot: ModuleType, before: World, after: World) -> jax.Array:
+    def reward(self, before: World, after: World) -> jax.Array:
         """60 times the decrease of the distance to a place a kilometre away.
 
         Written as a difference of squares: subtracting two float32 distances of 1000 m would leave 6e-5 m of noise.
@@ -37,7 +36,7 @@ class Run(Task):
         total = sum(distance(offset, jnp.zeros_like(offset)) for offset in ahead)
         return _SCALE * jnp.sum(moved * (ahead[0] + ahead[1])) / total
 
-    def costs(self, robot: ModuleType, world: World) -> Mapping[str, jax.Array]:
+    def costs(self, world: World) -> Mapping[str, jax.Array]:
         """Beyond a wall."""
         return {"cost_out_of_boundary": flag(jnp.abs(world.robot.position[:1]) > WALL, world)}
 

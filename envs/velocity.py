@@ -1,0 +1,116 @@
+"""Velocity tasks: Brax's locomotion environments, where running faster than a limit costs.
+
+The limits, and which velocity they bound, are those of Safety-Gymnasium 1.0 (`safe_velocity/*_v1.py`). The bodies are
+Brax's own, on MuJoCo MJX (Swimmer: on Brax's generalized pipeline, the only one it offers), so that returns differ from
+Gymnasium's.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import brax.envs
+import jax
+import jax.numpy as jnp
+from brax.envs import State
+from flax import struct
+
+from envs.base import SafeEnv
+
+COST = "cost_velocity"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A speed limit in m/s on a Brax environment: on the planar speed, or on the velocity forwards."""
+
+    brax_name: str
+    speed: float
+    planar: bool = False
+    pipeline: str = "mjx"
+
+
+LIMITS = {
+    "Ant": Limit("ant", 2.6222, planar=True),
+    "HalfCheetah": Limit("halfcheetah", 3.2096),
+    "Hopper": Limit("hopper", 0.7402),
+    "Humanoid": Limit("humanoid", 1.4149, planar=True),
+    "Swimmer": Limit("swimmer", 0.2282, pipeline="generalized"),
+    "Walker2d": Limit("walker2d", 2.3415),
+}
+
+
+class Moving(struct.PyTreeNode):
+    """Brax's own state and the steps since the reset."""
+
+    physics: Any
+    steps: jax.Array  # int32 []
+
+
+class VelocityEnv(SafeEnv):
+    """`env` with a cost of 1 in every step in which its body is faster than `limit`; C = 1."""
+
+    cost_names = (COST,)
+    constraints = (COST,)
+
+    def __init__(self, env: brax.envs.Env, limit: Limit, *, episode_length: int = 1000) -> None:
+        self._env = env
+        self._limit = limit
+        self.episode_length = episode_length
+
+    @property
+    def observation_size(self) -> int:
+        """Of the wrapped environment."""
+        size = self._env.observation_size
+        if not isinstance(size, int):
+            raise ValueError(f"observations of {self._limit.brax_name} are a dictionary: only flat ones are supported")
+        return size
+
+    @property
+    def action_size(self) -> int:
+        """Of the wrapped environment."""
+        return self._env.action_size
+
+    @property
+    def backend(self) -> str:
+        """Of the wrapped environment."""
+        return self._env.backend
+
+    @property
+    def num_constraints(self) -> int:
+        """One."""
+        return 1
+
+    def reset(self, rng: jax.Array) -> State:
+        """The start of an episode."""
+        state = self._env.reset(rng)
+        moving = Moving(physics=state.pipeline_state, steps=jnp.int32(0))
+        zero = jnp.zeros_like(state.reward)
+        return state.replace(pipeline_state=moving, info=state.info | _info(zero, zero))
+
+    def step(self, state: State, action: jax.Array) -> State:
+        """One env step under `action` `[A]`."""
+        moving: Moving = state.pipeline_state
+        stepped = self._env.step(state.replace(pipeline_state=moving.physics), action)
+        steps = moving.steps + 1
+        cost = (self._speed(stepped.metrics) > self._limit.speed).astype(stepped.reward.dtype)
+        truncation = ((steps >= self.episode_length) & (stepped.done == 0)).astype(stepped.reward.dtype)
+        return stepped.replace(
+            pipeline_state=Moving(physics=stepped.pipeline_state, steps=steps),
+            info=stepped.info | _info(cost, truncation),
+        )
+
+    def _speed(self, metrics: dict[str, jax.Array]) -> jax.Array:
+        if self._limit.planar:
+            return jnp.sqrt(jnp.square(metrics["x_velocity"]) + jnp.square(metrics["y_velocity"]))
+        return metrics["x_velocity"]
+
+
+def make(name: str, *, episode_length: int = 1000) -> VelocityEnv:
+    """The velocity task of the body `name`, such as "Hopper"."""
+    limit = LIMITS[name]
+    env = brax.envs.get_environment(limit.brax_name, backend=limit.pipeline)
+    return VelocityEnv(env, limit, episode_length=episode_length)
+
+
+def _info(cost: jax.Array, truncation: jax.Array) -> dict[str, Any]:
+    return {"cost": cost[None], "cost_components": {COST: cost}, "truncation": truncation}
