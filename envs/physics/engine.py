@@ -63,9 +63,13 @@ def _gaps(scene: Scene, robot: RobotModel, state: Any, scenery: Scenery) -> tupl
 
 
 def _together(
-    scene: Scene, robot: RobotModel, slots: int
+    scene: Scene, robot: RobotModel, slots: int, beside: int
 ) -> Callable[[tuple[Any, Scenery, Bodies, jax.Array, jax.Array]], tuple[Any, Bodies, Touch]]:
-    """The step of a robot with its `slots` nearest bodies and its nearest obstacles, contacts solved in every substep."""
+    """The step of a robot with its `slots` nearest bodies and `beside` nearest obstacles, contacts solved in every substep.
+
+    Each solution starts the next one. A robot on wheels always touches the floor; it has an extra one first to start from.
+    """
+    lead = 0 if robot.wheels is None else 1
 
     def accelerate(
         state: Any, bodies: Bodies, near: jax.Array, action: jax.Array, time: jax.Array, start: jax.Array
@@ -80,26 +84,26 @@ def _together(
     def step(inputs: tuple[Any, Scenery, Bodies, jax.Array, jax.Array]) -> tuple[Any, Bodies, Touch]:
         state, scenery, alone, action, time = inputs
         to_obstacles, to_bodies = _gaps(scene, robot, state, scenery)
-        first = _nearest(to_obstacles, min(NEAREST_OBSTACLES, scene.obstacles))
+        first = _nearest(to_obstacles, beside) if beside else jnp.zeros(0, int)
         chosen = _nearest(to_bodies, slots) if slots else jnp.zeros(0, int)
         near, size = scenery.obstacles[first], robot.mass.shape[0]
         picked = jax.tree.map(lambda leaf: leaf[chosen], scenery.bodies)
 
         def substep(index: jax.Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
             state, picked, start, _, _ = carry
-            moment = time + jnp.minimum(index, SUBSTEPS - 1) * robot.timestep
+            moment = time + jnp.clip(index, 0, SUBSTEPS - 1) * robot.timestep
             acceleration, hits, bumps = accelerate(state, picked, near, action, moment, start)
             change = robot.timestep * (jnp.asarray(robot.euler, start.dtype) @ acceleration[:size])
             own = acceleration[size:].reshape(slots, 6)
             moved = robot.advance(state, change), jax.vmap(movable.advance, (0, 0, None))(picked, own, robot.timestep)
-            last = index == SUBSTEPS  # only senses
+            stays = (index < 0) | (index == SUBSTEPS)
             sensed = robot.sense(state, acceleration[:size]), picked
-            state, picked = jax.tree.map(lambda old, new: jnp.where(last, old, new), sensed, moved)
+            state, picked = jax.tree.map(lambda old, new: jnp.where(stays, old, new), sensed, moved)
             return state, picked, acceleration, hits, bumps
 
         start = jnp.zeros(size + 6 * slots, near.dtype)
         none = jnp.zeros(near.shape[0], bool), jnp.zeros(slots, bool)
-        state, picked, _, hits, bumps = lax.fori_loop(0, SUBSTEPS + 1, substep, (state, picked, start, *none))
+        state, picked, _, hits, bumps = lax.fori_loop(-lead, SUBSTEPS + 1, substep, (state, picked, start, *none))
         bodies = jax.tree.map(lambda leaf, new: leaf.at[chosen].set(new), alone, picked)
         touch = Touch(
             jnp.zeros(scene.obstacles, bool).at[first].set(hits), jnp.zeros(scene.bodies, bool).at[chosen].set(bumps)
@@ -145,13 +149,19 @@ def _moving(bodies: Bodies) -> jax.Array:
     return (linear > _STILL) | (jnp.max(jnp.abs(bodies.angular), axis=1) > 10 * _STILL)
 
 
-def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 64) -> Step:
+def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 32) -> Step:
     """The step `(state, bodies, obstacles [o, 2], action [A], time []) -> (state, bodies, Touch)` of one environment.
 
     `action` is in -1..1, `time` in s since the reset; `bodies` are `scene.bodies` many. Solvers run on `chunk` environments at
     a time. The substep is the robot's; an env step has ten.
     """
-    tiers = [only_where(_together(scene, robot, slots), chunk) for slots in range(scene.together + 1)]
+    beside = min(NEAREST_OBSTACLES, scene.obstacles)
+    tiers = {(slots, beside) for slots in range(scene.together + 1)}
+    if robot.coast is not None:
+        tiers -= {(0, 0)}
+    else:
+        tiers |= {(0, 0)}
+    solvers = {tier: only_where(_together(scene, robot, *tier), chunk) for tier in sorted(tiers)}
     slide = only_where(_sliding(scene, robot.timestep), chunk) if scene.body and not scene.body.welded else None
 
     def step(
@@ -167,12 +177,12 @@ def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 64) -> Step:
         else:
             alone = bodies
         none = Touch(jnp.zeros(scene.obstacles, bool), jnp.zeros(scene.bodies, bool))
-        outcome = robot.coast(state, action), alone, none
+        outcome = robot.coast(state, action) if robot.coast else state, alone, none
         count = jnp.minimum(jnp.sum(near), scene.together)
-        for slots, tier in enumerate(tiers):
-            active = (count == slots) if slots else (count == 0) & jnp.any(to_obstacles < 0)
-            if slots or scene.obstacles:
-                outcome = tier(active, (state, scenery, alone, action, time), outcome)
+        blocked = (count > 0) | jnp.any(to_obstacles < 0)
+        for (slots, obstructed), solver in solvers.items():
+            active = (count == slots) & (blocked if obstructed or slots else ~blocked)
+            outcome = solver(active, (state, scenery, alone, action, time), outcome)
         return outcome
 
     return step

@@ -45,7 +45,10 @@ def only_where(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Arr
 
 
 def _in_chunks(compute: Callable[[Tree], Tree], chunk: int, active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
-    """`compute` for the active of the items along the leading axis `[N]` of everything."""
+    """`compute` for the active of the items along the leading axis `[N]` of everything.
+
+    Within a chunk the items lie along the last axis, where small matrices are worked on with full vector instructions.
+    """
     total = active.shape[0]
     size = min(chunk, total)
     count = jnp.sum(active)
@@ -57,9 +60,11 @@ def _in_chunks(compute: Callable[[Tree], Tree], chunk: int, active: jax.Array, i
     def advance(carry: tuple[jax.Array, Tree]) -> tuple[jax.Array, Tree]:
         done, outputs = carry
         index = lax.dynamic_slice_in_dim(order, done, size)
-        taken = jax.tree.map(lambda value: value.at[index].get(mode="clip"), inputs)
-        results = jax.vmap(compute)(taken)
-        scattered = jax.tree.map(lambda out, new: out.at[index].set(new, mode="drop"), outputs, results)
+        taken = jax.tree.map(lambda value: jnp.moveaxis(value.at[index].get(mode="clip"), 0, -1), inputs)
+        results = jax.vmap(compute, in_axes=-1, out_axes=-1)(taken)
+        scattered = jax.tree.map(
+            lambda out, new: out.at[index].set(jnp.moveaxis(new, -1, 0), mode="drop"), outputs, results
+        )
         return done + size, scattered
 
     return lax.while_loop(unfinished, advance, (jnp.zeros_like(count), idle))[1]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.geometry import rotate
-from envs.physics.robot import ROUGH, Frames, RobotModel, Shape, shapes
+from envs.physics.robot import ROUGH, Frames, RobotModel, Shape, inverse_weights, shapes
 from envs.robots import point
 from envs.robots.point import PointState
 
@@ -61,10 +61,12 @@ def _sense(state: PointState, acceleration: jax.Array) -> PointState:
 def model() -> RobotModel:
     """The Point robot."""
     mass, moment = float(point.MASS), float(point.MASS_MOMENT)
+    matrix = np.array([[mass, 0, 0], [0, mass, moment], [0, moment, float(point.INERTIA)]])
+    planar, turning = np.diag([1.0, 1.0, 0.0]), np.diag([0.0, 0.0, 1.0])
     return RobotModel(
-        mass=np.array([[mass, 0, 0], [0, mass, moment], [0, moment, float(point.INERTIA)]]),
+        mass=matrix,
         damping=np.array([point.LINEAR_DAMPING, point.LINEAR_DAMPING, point.YAW_DAMPING]),
-        centres=np.array([[moment / mass, 0.0, 0.0]]),
+        inverse_weights=inverse_weights(matrix, planar[None], turning[None], np.array([[moment / mass, 0.0, 0.0]])),
         spheres=shapes(Shape(0, (0.0, 0.0, 0.0), (point.SPHERE_RADIUS,), _ROLLING)),
         boxes=shapes(Shape(0, (point.ARROW_OFFSET, 0.0, 0.0), (point.ARROW_HALF,) * 3, ROUGH)),
         wheels=None,
@@ -78,5 +80,4 @@ def model() -> RobotModel:
         advance=_advance,
         sense=_sense,
         coast=point.step,
-        rest=lambda dtype: point.initial(jnp.zeros(2, dtype), jnp.zeros((), dtype)),
     )

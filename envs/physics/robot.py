@@ -54,13 +54,24 @@ def shapes(*rows: Shape) -> Shapes:
     )
 
 
+def inverse_weights(mass: np.ndarray, linear: np.ndarray, angular: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Mean inverse masses `[p]` (1/kg) of the parts at their centres of mass, which scale the softness of contacts.
+
+    `mass` `[n, n]`; `linear`, `angular` `[p, 3, n]` are the parts' velocities and `centres` `[p, 3]` the centres of mass from
+    the parts' origins, all in the robot's own frame.
+    """
+    swung = np.swapaxes(np.cross(np.swapaxes(angular, 1, 2), centres[:, None]), 1, 2)
+    jacobian = linear + swung
+    return np.trace(jacobian @ np.linalg.inv(mass) @ np.swapaxes(jacobian, 1, 2), axis1=1, axis2=2) / 3
+
+
 @dataclass(frozen=True, eq=False)
 class RobotModel:
     """What the engine has to know of a robot."""
 
     mass: np.ndarray  # [n, n] in the robot's own frame
     damping: np.ndarray  # [n]
-    centres: np.ndarray  # [p, 3] centres of mass of the parts, in their own axes
+    inverse_weights: np.ndarray  # [p] 1/kg, see `inverse_weights`
     spheres: Shapes
     boxes: Shapes
     wheels: Shapes | None  # that roll on the floor, one a part
@@ -73,23 +84,9 @@ class RobotModel:
     forces: Callable[[Any, jax.Array], jax.Array]  # state, action -> [n], damping and velocity products included
     advance: Callable[[Any, jax.Array], Any]  # state, change of the velocities [n] -> state a timestep later
     sense: Callable[[Any, jax.Array], Any]  # state, acceleration [n] -> state with what sensors need of it
-    coast: Callable[[Any, jax.Array], Any]  # state, action -> state after the substeps of one env step, far from everything
-    rest: Callable[[np.dtype], Any]  # a state to find the parts' weights in
+    coast: Callable[[Any, jax.Array], Any] | None  # state, action -> state an env step later, touching nothing; None: has wheels
 
     @cached_property
     def euler(self) -> np.ndarray:
         """`[n, n]`: what Euler's step with implicit damping makes of an acceleration, (M + hD)^-1 M."""
         return np.linalg.solve(self.mass + self.timestep * np.diag(self.damping), self.mass)
-
-    @cached_property
-    def inverse_weights(self) -> np.ndarray:
-        """Mean inverse masses `[p]` (1/kg) at the parts' centres of mass, which scale the softness of contacts."""
-        with jax.ensure_compile_time_eval():
-            frames = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), self.frames(self.rest(np.dtype(np.float32))))
-        inverse = np.linalg.inv(self.mass)
-        weights = []
-        for part, centre in enumerate(self.centres):
-            arm = centre @ frames.axes[part]
-            jacobian = frames.linear[part] + np.cross(frames.angular[part].T, arm).T
-            weights.append(np.trace(jacobian @ inverse @ jacobian.T) / 3)
-        return np.array(weights)

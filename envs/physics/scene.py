@@ -26,7 +26,7 @@ class Scene:
     @property
     def touch_slots(self) -> int:
         """Contacts that a robot can have with one body."""
-        return 8 if self.body is None or len(self.body.halves) == 1 else 16
+        return 6 if self.body is None or len(self.body.halves) == 1 else 16
 
     @property
     def together(self) -> int:

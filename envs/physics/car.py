@@ -1,0 +1,162 @@
+"""The Car robot as data for the engine: chassis, two wheels and a ball caster.
+
+Its eleven degrees of freedom are the chassis' velocity (3) and angular velocity (3), the wheels' rates (left, right) and the
+caster's rate against the chassis (3), all in the chassis' frame, in which the mass matrix is constant.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from envs.physics import rotation
+from envs.physics.robot import Frames, RobotModel, Shape, inverse_weights, shapes
+from envs.robots import car
+from envs.robots.car import CarState
+
+_DENSITY = 5.0
+_DAMPING = 0.001
+_CHASSIS = (
+    Shape(0, (0.0, 0.0, 0.0), (0.1, 0.1, 0.05)),
+    Shape(0, (0.0, 0.15, 0.0), (0.1, 0.01, 0.05)),  # back bumper
+    Shape(0, (0.0, 0.125, 0.0), (0.01, 0.025, 0.03)),
+    Shape(0, (0.0, -0.165, 0.0), (0.05, 0.01, 0.05)),  # front bumper
+    Shape(0, (0.0, -0.13, 0.04), (0.05, 0.03, 0.01)),
+)
+_RADIUS = 0.05
+_HALF_WIDTH = 0.025
+_HUBS = np.array([[0.0, 0.0, 0.0], [-0.1, 0.1, -0.05], [0.1, 0.1, -0.05], [0.0, -0.1, -0.05]])
+_WHEEL_OFFSET = 0.03
+_WHEELS = (
+    Shape(1, (-_WHEEL_OFFSET, 0.0, 0.0), (_RADIUS, _HALF_WIDTH)),
+    Shape(2, (_WHEEL_OFFSET, 0.0, 0.0), (_RADIUS, _HALF_WIDTH)),
+)
+
+
+def _skew(vector: np.ndarray) -> np.ndarray:
+    x, y, z = vector
+    return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+
+
+def _part_maps() -> tuple[np.ndarray, np.ndarray]:
+    """Velocity of each part's origin and angular velocity of each part by the degrees of freedom, `[4, 3, 11]` both."""
+    linear, angular = np.zeros((4, 3, 11)), np.zeros((4, 3, 11))
+    for part, hub in enumerate(_HUBS):
+        linear[part, :, :3], linear[part, :, 3:6] = np.eye(3), -_skew(hub)
+        angular[part, :, 3:6] = np.eye(3)
+    angular[1, 0, 6] = angular[2, 0, 7] = 1
+    angular[3, :, 8:] = np.eye(3)
+    return linear, angular
+
+
+_LINEAR, _ANGULAR = _part_maps()
+
+
+def _mass_matrix() -> np.ndarray:
+    """`[11, 11]`, from the shapes' densities."""
+    solids = []
+    for shape in _CHASSIS:
+        half = np.array(shape.size)
+        mass = 8 * _DENSITY * np.prod(half)
+        solids.append((shape, mass, mass / 3 * np.diag(np.sum(half**2) - half**2)))
+    for shape in _WHEELS:
+        mass = _DENSITY * np.pi * _RADIUS**2 * 2 * _HALF_WIDTH
+        across = mass * (_RADIUS**2 / 4 + _HALF_WIDTH**2 / 3)
+        solids.append((shape, mass, np.diag([mass * _RADIUS**2 / 2, across, across])))
+    mass = _DENSITY * 4 / 3 * np.pi * _RADIUS**3
+    solids.append((Shape(3, (0.0, 0.0, 0.0), (_RADIUS,)), mass, 0.4 * mass * _RADIUS**2 * np.eye(3)))
+    total = np.zeros((11, 11))
+    for shape, mass, inertia in solids:
+        linear = _LINEAR[shape.part] - _skew(np.array(shape.offset)) @ _ANGULAR[shape.part]
+        total += mass * linear.T @ linear + _ANGULAR[shape.part].T @ inertia @ _ANGULAR[shape.part]
+    return total
+
+
+def _centres() -> np.ndarray:
+    masses = np.array([np.prod(shape.size) for shape in _CHASSIS])
+    chassis = masses @ np.array([shape.offset for shape in _CHASSIS]) / np.sum(masses)
+    return np.array([chassis, _WHEELS[0].offset, _WHEELS[1].offset, (0.0, 0.0, 0.0)])
+
+
+_MASS = _mass_matrix()
+
+
+def _origin(state: CarState) -> jax.Array:
+    return jnp.append(state.position, state.height)
+
+
+def _frames(state: CarState) -> Frames:
+    turn = rotation.matrix(state.rotation)
+    dtype = turn.dtype
+    axes = jnp.broadcast_to(turn.T, (4, 3, 3)).at[3].set((turn @ rotation.matrix(state.ball)).T)
+    return Frames(
+        origin=jnp.asarray(_HUBS, dtype) @ turn.T,
+        axes=axes,
+        linear=turn @ jnp.asarray(_LINEAR, dtype),
+        angular=turn @ jnp.asarray(_ANGULAR, dtype),
+    )
+
+
+def _velocity(state: CarState) -> jax.Array:
+    linear = state.velocity @ rotation.matrix(state.rotation)
+    return jnp.concatenate([linear, state.angular, state.wheels, rotation.matrix(state.ball) @ state.ball_rate])
+
+
+def _forces(state: CarState, action: jax.Array) -> jax.Array:
+    """Gravity, motors and damping, less what turning frames take: omega x (momentum)."""
+    velocity = _velocity(state)
+    mass = jnp.asarray(_MASS, velocity.dtype)
+    omega, relative = velocity[3:6], velocity[8:]
+    weight = -car.GRAVITY * rotation.matrix(state.rotation)[2]
+    fall = mass[:, :3] @ weight
+    momentum = mass @ velocity.at[:3].set(0.0)
+    linear = rotation.cross(omega, mass[:3, 3:6] @ omega)
+    caster = rotation.cross(omega, mass[8:, 8:] @ relative)
+    turning = jnp.concatenate([linear, rotation.cross(omega, momentum[3:6]), jnp.zeros(2, mass.dtype), caster])
+    motors = jnp.zeros(11, mass.dtype).at[6:8].set(jnp.clip(action, -car.FORCE_LIMIT, car.FORCE_LIMIT))
+    damped = _DAMPING * velocity.at[:6].set(0.0)
+    return fall + motors - damped - turning
+
+
+def _advance(state: CarState, change: jax.Array) -> CarState:
+    velocity = state.velocity + rotation.matrix(state.rotation) @ change[:3]
+    angular = state.angular + change[3:6]
+    ball_rate = state.ball_rate + change[8:] @ rotation.matrix(state.ball)
+    return dataclasses.replace(
+        state,
+        position=state.position + car.TIMESTEP * velocity[:2],
+        height=state.height + car.TIMESTEP * velocity[2],
+        rotation=rotation.advance(state.rotation, angular, car.TIMESTEP),
+        velocity=velocity,
+        angular=angular,
+        wheels=state.wheels + change[6:8],
+        ball=rotation.advance(state.ball, ball_rate, car.TIMESTEP),
+        ball_rate=ball_rate,
+    )
+
+
+def _sense(state: CarState, acceleration: jax.Array) -> CarState:
+    return dataclasses.replace(state, acceleration=acceleration[:3])
+
+
+def model() -> RobotModel:
+    """The Car robot."""
+    return RobotModel(
+        mass=_MASS,
+        damping=np.array([0.0] * 6 + [_DAMPING] * 5),
+        inverse_weights=inverse_weights(_MASS, _LINEAR, _ANGULAR, _centres()),
+        spheres=shapes(Shape(3, (0.0, 0.0, 0.0), (_RADIUS,))),
+        boxes=shapes(*_CHASSIS),
+        wheels=shapes(*_WHEELS),
+        timestep=car.TIMESTEP,
+        reach=0.22,
+        iterations=8,
+        origin=_origin,
+        frames=_frames,
+        velocity=_velocity,
+        forces=_forces,
+        advance=_advance,
+        sense=_sense,
+        coast=None,
+    )
