@@ -1,0 +1,81 @@
+"""Limits and thresholds against the published numbers, and the controller's reactions."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cvpo_jax import cost
+from cvpo_jax.estep import attainable_cost_decrease, solve_dual
+
+T = 1000
+LIMIT = jnp.array([25.0])
+
+
+@pytest.mark.parametrize(
+    ("limit", "gamma", "length", "threshold"),
+    [(25.0, 0.99, 1000, 2.500), (25.0, 0.995, 1000, 4.967), (10.0, 0.99, 400, 2.455)],
+)
+def test_the_papers_threshold(limit: float, gamma: float, length: int, threshold: float) -> None:
+    assert cost.threshold_from_limit(limit, gamma, length) == pytest.approx(threshold, abs=5e-4)
+    back = cost.episodic_cost(jnp.float32(threshold), jnp.float32(gamma), length)
+    assert back == pytest.approx(limit, rel=1e-3)
+
+
+def measured(episode_cost: float, before: float | None = None, integral: float = 0.5) -> cost.Controller:
+    """A controller that saw episodes of this cost for long, or lately after others."""
+    rates = jnp.array([episode_cost / T]), jnp.array([(episode_cost if before is None else before) / T])
+    return cost.Controller(*rates, jnp.array([integral]))
+
+
+def test_pressure_rises_with_the_measured_cost_and_falls_with_slack() -> None:
+    pressures = [float(cost.pressure(measured(value), LIMIT, T)[0]) for value in (0, 10, 22.5, 40, 80)]
+    assert pressures == sorted(pressures)
+    assert len(set(pressures)) == 5
+    # Where the aimed-at share of the limit is met and nothing moves, only the integral speaks.
+    assert pressures[2] == pytest.approx(0.5, abs=1e-5)
+
+
+def test_a_falling_cost_relieves_before_the_limit_is_reached() -> None:
+    steady, falling = measured(40), measured(40, before=60)
+    assert cost.pressure(falling, LIMIT, T)[0] < cost.pressure(steady, LIMIT, T)[0]
+    assert cost.integrate(falling, LIMIT, T).integral[0] < cost.integrate(steady, LIMIT, T).integral[0]
+
+
+def test_the_integral_stays_in_its_range_and_recovers() -> None:
+    for value, end in ((1000.0, cost.MAX_PRESSURE), (0.0, -cost.MAX_PRESSURE)):
+        controller = measured(value, integral=0.99 * end)
+        for _ in range(1000):
+            controller = cost.integrate(controller, LIMIT, T)
+        assert controller.integral[0] == pytest.approx(end)
+        recovering = cost.integrate(controller.replace(fast=LIMIT / T, slow=0.5 * LIMIT / T), LIMIT, T)
+        assert np.isfinite(recovering.integral[0])
+
+
+def test_a_limit_of_zero_is_finite_and_presses_on() -> None:
+    zero = jnp.zeros(1)
+    assert cost.pressure(measured(30), zero, T)[0] > cost.pressure(measured(0), zero, T)[0]
+    assert np.isfinite(cost.pressure(measured(0), zero, T)[0])
+
+
+def test_running_means_start_as_plain_means_and_forget_exponentially() -> None:
+    controller = cost.initial_controller(1)
+    for step, value in enumerate([1.0, 0.0, 0.5]):
+        controller = cost.measure(controller, jnp.array([value]), jnp.float32(step), 1, T)
+    assert controller.fast[0] == pytest.approx(0.5)
+    later = cost.measure(controller, jnp.array([1.5]), jnp.float32(10 * T), 1, T)
+    assert later.fast[0] == pytest.approx(0.5 + 1.0 / (cost.FAST_EPISODES * T), rel=1e-4)
+    assert later.slow[0] == pytest.approx(0.5 + 1.0 / (cost.SLOW_EPISODES * T), rel=1e-4)
+
+
+@pytest.mark.parametrize("pressure", [0.5, 1.5, 3.0])
+def test_what_is_asked_for_is_attainable_and_costs_the_multiplier_it_says(pressure: float) -> None:
+    """On independent Q's of unit spread, and a KL bound small enough for the tilt to be linear, lam is the pressure."""
+    rng = np.random.default_rng(0)
+    reward = jnp.asarray(rng.normal(size=(256, 64)), jnp.float32)
+    costs = jnp.asarray(rng.normal(size=(1, 256, 64)), jnp.float32)
+    threshold = cost.controlled_threshold(
+        jnp.array([pressure]), costs.mean((1, 2)), attainable_cost_decrease(costs, jnp.float32(0.01))
+    )
+    solution = solve_dual(reward, costs, threshold, jnp.float32(0.01))
+    assert solution.converged
+    assert solution.lam[0] == pytest.approx(pressure, rel=0.1)

@@ -1,0 +1,70 @@
+"""Constrained decision problems whose optimum is known, as vector environments of N copies.
+
+Both have episodes of T = 20 steps and end by their time limit only.
+"""
+
+import jax
+import jax.numpy as jnp
+from brax.envs import State
+from flax import struct
+
+
+class ToyState(struct.PyTreeNode):
+    """Where each copy is, and how many steps its episode has run."""
+
+    place: jax.Array  # [N]
+    time: jax.Array  # [N]
+
+
+class ToyEnv:
+    """Base: subclasses say where an action leads, and what it pays and costs."""
+
+    observation_size = 2
+    action_size = 1
+    episode_length = 20
+    cost_names = ("cost",)
+    num_constraints = 1
+
+    def __init__(self, num_envs: int) -> None:
+        self.num_envs = num_envs
+
+    def outcome(self, place: jax.Array, action: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Next place, reward and cost, each `[N]`."""
+        raise NotImplementedError
+
+    def reset(self, key: jax.Array) -> State:
+        del key
+        zeros = jnp.zeros(self.num_envs)
+        info = {"cost": zeros[:, None], "truncation": zeros}
+        return State(ToyState(zeros, zeros), self._observe(zeros), zeros, zeros, {}, info)
+
+    def step(self, state: State, action: jax.Array) -> State:
+        inner = state.pipeline_state
+        place, reward, cost = self.outcome(inner.place, action[:, 0])
+        time = inner.time + 1
+        over = (time >= self.episode_length).astype(jnp.float32)
+        place, time = place * (1 - over), time * (1 - over)
+        return state.replace(
+            pipeline_state=ToyState(place, time),
+            obs=self._observe(place),
+            reward=reward,
+            info={"cost": cost[:, None], "truncation": over},
+        )
+
+    def _observe(self, place: jax.Array) -> jax.Array:
+        return jax.nn.one_hot(place.astype(jnp.int32), 2)
+
+
+class Bandit(ToyEnv):
+    """One state; reward a, cost (a + 1) / 2. At limit L of T = 20 steps the best action is 2 L / T - 1."""
+
+    def outcome(self, place, action):
+        return jnp.zeros_like(place), action, (action + 1) / 2
+
+
+class Chain(ToyEnv):
+    """Two states: the action's sign chooses the next; state 1 pays 1 and costs 1 a step. The best return is L itself."""
+
+    def outcome(self, place, action):
+        there = (action > 0).astype(jnp.float32)
+        return there, there, there
