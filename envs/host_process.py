@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pickle
+import select
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Any
 from envs.host_worker import Failure, Start
 
 _START_SECONDS = 120.0
-_POLL_SECONDS = 0.25
+_POLL_MILLISECONDS = 250
 # The package's own __init__ would import JAX, which a worker has no use for: an empty package stands in for it.
 _BOOTSTRAP = """
 import signal, sys, types
@@ -40,6 +41,8 @@ class WorkerProcess:
         self.start = start
         self._progress = progress
         self._connection, theirs = Pipe()
+        self._answered = select.poll()  # Connection.poll would build a selector at every step
+        self._answered.register(self._connection.fileno(), select.POLLIN)
         try:
             self._process = _launch(theirs, start.descriptor)
         finally:
@@ -58,14 +61,8 @@ class WorkerProcess:
 
     def answer(self, timeout: float = _START_SECONDS) -> list[Failure]:
         """What the worker answers; raises WorkerGoneError once it died, or made no progress for `timeout` seconds."""
-        seen, since = self._progress(), time.monotonic()
-        while not self._ready():
-            progress, now = self._progress(), time.monotonic()
-            if progress != seen:
-                seen, since = progress, now
-            elif now - since > timeout:
-                raise WorkerGoneError(f"worker process {self.pid} made no progress for {timeout:g} s")
         try:
+            self._wait(timeout)
             return self._connection.recv()
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise WorkerGoneError(self._obituary()) from error
@@ -83,11 +80,15 @@ class WorkerProcess:
             self._process.kill()
             self._process.wait()
 
-    def _ready(self) -> bool:
-        try:
-            return self._connection.poll(_POLL_SECONDS)
-        except OSError as error:
-            raise WorkerGoneError(self._obituary()) from error
+    def _wait(self, timeout: float) -> None:
+        """Return once the worker has answered or hung up."""
+        seen, since = -1, time.monotonic()
+        while not self._answered.poll(_POLL_MILLISECONDS):
+            progress, now = self._progress(), time.monotonic()
+            if progress != seen:
+                seen, since = progress, now
+            elif now - since > timeout:
+                raise WorkerGoneError(f"worker process {self.pid} made no progress for {timeout:g} s")
 
     def _obituary(self) -> str:
         try:
