@@ -60,8 +60,9 @@ def _compile_without_pictures() -> None:
 
 
 def _read_assets_once() -> None:
-    import yaml
     from safety_gymnasium import world
+
+    yaml = world.yaml
 
     @cache
     def parse(path: str) -> Any:
