@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import re
 import runpy
 from collections.abc import Sequence
@@ -54,8 +55,12 @@ def parse_overrides(default: Config, arguments: Sequence[str], prog: str, descri
 
 def _one_line(box: str) -> str:
     """The message in tyro's box of several lines, with the options it found to be close."""
-    sections = [" ".join(part.split()) for part in re.split("─{3,}", re.sub("[│╭╮╰╯]", "", box))]
-    message, *rest = [section for section in sections[1:] if section] or [box]
+    title, *lines = [line.strip(" │|╭╮╰╯+") for line in box.splitlines() if line.strip()] or [box]
+    # A line of dashes ends the message; after it come hints.
+    sections = [
+        " ".join(group) for rule, group in itertools.groupby(lines, lambda line: not line.strip("─-")) if not rule
+    ]
+    message, *rest = sections or [title]
     close = [option for option in re.findall(r"--[\w.]+", " ".join(rest)) if option not in f"--help {message}"]
     hint = f"; close to it: {', '.join(dict.fromkeys(close))}" if message.startswith("Unrecognized") and close else ""
     return f"{message.removesuffix('.')}{hint}; --help lists all options"

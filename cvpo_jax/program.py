@@ -15,7 +15,7 @@ import envs
 from cvpo_jax import devices, learner, replay, rollout
 from cvpo_jax.config import Config, ConfigError, Schedule
 from cvpo_jax.episodes import Episodes, make_evaluation
-from cvpo_jax.types import Collection, Hyper, Metrics, Setup, TrainState
+from cvpo_jax.types import Batch, Collection, Hyper, Metrics, Setup, TrainState
 from cvpo_jax.update import update
 from envs.base import VectorEnv
 
@@ -112,13 +112,10 @@ def _start(
     return devices.replicate(state, chosen), start(jax.random.split(key_collection, len(chosen)))
 
 
-def make_epoch(config: Config, schedule: Schedule, env: VectorEnv, num_devices: int) -> Callable:
-    """An epoch: `iterations` times `unroll` steps of all environments, then `updates` updates.
-
-    Written for one device; takes `axis`. Metrics are means over the epoch, `nonfinite` the count of bad values.
-    """
+def make_draw(config: Config, num_devices: int) -> Callable[..., Batch]:
+    """`replay.sample` for one of `num_devices` devices: from a replay, a key and `gamma` to its share of a batch."""
     algo = config.algo
-    draw = partial(
+    return partial(
         replay.sample,
         batch_size=algo.batch_size // num_devices,
         n_step=algo.n_step,
@@ -126,22 +123,40 @@ def make_epoch(config: Config, schedule: Schedule, env: VectorEnv, num_devices: 
         recent_rows=max(1, algo.recent_steps // config.env.num_envs),
     )
 
+
+def make_learn(config: Config, num_devices: int) -> Callable:
+    """One draw from the replay and the update it feeds: the body of a `lax.scan` over (state, key, replay).
+
+    Written for one of `num_devices` devices; takes `axis`.
+    """
+    draw = make_draw(config, num_devices)
+
+    def learn(carry: tuple, _: None, *, axis: str | None) -> tuple[tuple, Metrics]:
+        state, key, stored = carry
+        key, key_batch = jax.random.split(key)
+        state, metrics = update(state, draw(stored, key_batch, gamma=state.hyper.gamma), axis=axis)
+        return (state, key, stored), metrics
+
+    return learn
+
+
+def make_epoch(config: Config, schedule: Schedule, env: VectorEnv, num_devices: int) -> Callable:
+    """An epoch: `iterations` times `unroll` steps of all environments, then `updates` updates.
+
+    Written for one device; takes `axis`. Metrics are means over the epoch, `nonfinite` the count of bad values.
+    """
+    learn = make_learn(config, num_devices)
+
     def epoch(
         state: TrainState, collection: Collection, *, axis: str | None = None
     ) -> tuple[TrainState, Collection, Metrics]:
-        def learn(carry: tuple, _: None) -> tuple[tuple, Metrics]:
-            state, key, stored = carry
-            key, key_batch = jax.random.split(key)
-            state, metrics = update(state, draw(stored, key_batch, gamma=state.hyper.gamma), axis=axis)
-            return (state, key, stored), metrics
-
         def iteration(carry: tuple, _: None) -> tuple[tuple, tuple]:
             state, collection = carry
             state, collection, bad = rollout.collect(
                 env, state, collection, steps=schedule.unroll, random=False, axis=axis
             )
             carry = (state, collection.key, collection.replay)
-            (state, key, _), metrics = jax.lax.scan(learn, carry, None, length=schedule.updates)
+            (state, key, _), metrics = jax.lax.scan(partial(learn, axis=axis), carry, None, length=schedule.updates)
             return (state, collection.replace(key=key)), (metrics, bad)
 
         (state, collection), (metrics, bad) = jax.lax.scan(

@@ -25,3 +25,37 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 def data_dir() -> Path:
     """Return the folder of recorded fixtures."""
     return Path(__file__).parent / "data"
+
+
+TINY = """
+from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig
+
+
+def get_config():
+    return Config(
+        env=EnvConfig(id="SafetyPointCircle1-v0", num_envs=16, episode_length=50),
+        algo=AlgoConfig(hidden=(16, 16), batch_size=32, samples=8, cost_limit=5.0),
+        train=TrainConfig(
+            seed=3, steps=2000, epoch_steps=512, warmup_steps=200, updates_per_step=1 / 16, replay_size=2000, devices=1
+        ),
+        eval=EvalConfig(episodes=8, every=1),
+    )
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_experiment(tmp_path_factory) -> Path:
+    """Return an experiment that compiles and trains in seconds: 208 steps of warm-up, then epochs of 512."""
+    path = tmp_path_factory.mktemp("experiments") / "tiny.py"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_experiment, tmp_path_factory) -> Path:
+    """Return the directory of a finished run of four epochs, each evaluated; copy it to change it."""
+    from cvpo_jax import run, terminal
+
+    run_dir = tmp_path_factory.mktemp("runs") / "tiny"
+    assert terminal.main(run.command, [str(tiny_experiment), "--run_dir", str(run_dir)]) == 0
+    return run_dir

@@ -1,0 +1,182 @@
+"""Measure an experiment's speed: `python -m cvpo_jax.bench EXPERIMENT [--json] [--section.option value …]`.
+
+Environment alone, collection with the policy, updates and their parts, evaluation, the whole training loop; each the
+median of several windows, compilation apart. Letters: b states on one device, E critics, K sampled actions.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from cvpo_jax import devices, rollout, terminal, update
+from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.experiment import load_experiment, parse_overrides
+from cvpo_jax.measure import Measurement, Window, measure
+from cvpo_jax.program import Program, build, make_draw, make_learn
+from cvpo_jax.types import Batch, Collection, TrainState
+
+USAGE = "python -m cvpo_jax.bench EXPERIMENT [--json] [--windows N] [--seconds S]"
+ROW = "{:<22} {:>14} {:<12} {:>8} {:>10}"
+
+
+def bench(config: Config, window: Window) -> tuple[list[Measurement], float]:
+    """All measurements of an experiment, and the floating point operations of an update as XLA counts them.
+
+    XLA counts the body of a loop once, so that iterations of the dual's solver beyond the first are left out.
+    """
+    program = build(config)
+    state, collection = program.start(jax.random.PRNGKey(config.train.seed))
+    state, collection, _ = program.warmup(state, collection)
+    replica = devices.first(state)
+    flops = count_flops(program, replica, devices.first(collection))
+    key, steps = jax.random.PRNGKey(0), program.epoch_steps
+
+    def run(name: str, unit: str, work: float, function: Callable, *arguments: Any) -> tuple[Measurement, tuple]:
+        return measure(name, unit, work, function, arguments, window)
+
+    env_keys = jnp.tile(key, (len(program.chosen), 1))
+    results = [run("environment", "steps/s", steps, _environment(program), collection.env_state, env_keys)[0]]
+    results.append(run("collection", "steps/s", steps, _collection(program), state, collection)[0])
+    carry = (state, collection.key, collection.replay)
+    results.append(run("update", "updates/s", program.epoch_updates, _updates(program), *carry)[0])
+    batch, values = _example(program, replica, devices.first(collection))
+    for name, part in _parts(batch, values).items():
+        results.append(run(f"  {name}", "updates/s", 1, jax.jit(part), replica, key)[0])
+    episodes = config.eval.episodes * program.setup.episode_length
+    results.append(run("evaluation", "steps/s", episodes, _evaluation(program), replica, key)[0])
+    # Last, since it donates its arguments.
+    results.append(run("training", "steps/s", steps, program.epoch, state, collection)[0])
+    return results, flops
+
+
+def _environment(program: Program) -> Callable:
+    """All environments under random actions for as many steps as in an epoch."""
+    env, length = program.env, program.schedule.iterations * program.schedule.unroll
+
+    def step(carry: tuple, _: None) -> tuple[tuple, None]:
+        env_state, key = carry
+        key, key_action = jax.random.split(key)
+        action = jax.random.uniform(key_action, (env.num_envs, env.action_size), minval=-1.0, maxval=1.0)
+        return (env.step(env_state, action), key), None
+
+    return devices.parallel(lambda *carry: jax.lax.scan(step, carry, None, length=length)[0], program.chosen)
+
+
+def _collection(program: Program) -> Callable:
+    """Acting by the policy and writing to the replay for as many steps as in an epoch."""
+    steps = program.schedule.iterations * program.schedule.unroll
+    collect = partial(rollout.collect, program.env, steps=steps, random=False, axis=devices.AXIS)
+    return devices.parallel(collect, program.chosen)
+
+
+def _updates(program: Program) -> Callable:
+    """As many updates as in an epoch, each with its draw from the replay."""
+    learn = partial(make_learn(program.config, len(program.chosen)), axis=devices.AXIS)
+    return devices.parallel(
+        lambda *carry: jax.lax.scan(learn, carry, None, length=program.epoch_updates)[0], program.chosen
+    )
+
+
+def _evaluation(program: Program) -> Callable:
+    """One evaluation, with another key each time."""
+
+    def evaluate(state: TrainState, key: jax.Array) -> tuple:
+        return state, jax.random.split(key)[0], program.evaluate(state, key)
+
+    return jax.jit(evaluate)
+
+
+def _example(program: Program, state: TrainState, collection: Collection) -> tuple[Batch, jax.Array]:
+    """A batch of one device and all critics' values `[E, b, K]` of actions sampled at its states."""
+    draw = make_draw(program.config, len(program.chosen))
+    batch = jax.jit(draw)(collection.replay, jax.random.PRNGKey(1), gamma=state.hyper.gamma)
+    return batch, jax.jit(_sampled_values)(state, batch, jax.random.PRNGKey(2))
+
+
+def _sampled_values(state: TrainState, batch: Batch, key: jax.Array) -> jax.Array:
+    observation = batch.policy_observation
+    policy = state.setup.actor.apply(state.old_actor, observation)
+    shape = (observation.shape[0], state.setup.samples, state.setup.action_size)
+    action = jnp.clip(policy.expand(1).sample(jax.random.normal(key, shape)), -1, 1)
+    return state.setup.critics.apply(state.critics, observation, action)
+
+
+def _parts(batch: Batch, values: jax.Array) -> dict[str, Callable]:
+    """Parts of an update on one device, each a function of state and key that returns them first.
+
+    Called one by one, each also pays for its dispatch (some 0.1 ms), which the whole update inside a scan does not.
+    """
+
+    def critics(state: TrainState, key: jax.Array) -> tuple:
+        key, key_next = jax.random.split(key)
+        return (update.update_critics(state, batch, key_next, None)[0], key)
+
+    def sampled_values(state: TrainState, key: jax.Array) -> tuple:
+        key, key_samples = jax.random.split(key)
+        return state, key, _sampled_values(state, batch, key_samples)
+
+    def dual(state: TrainState, key: jax.Array) -> tuple:
+        return state.replace(duals=update.estep(state, values, None)[0].duals), key
+
+    def policy(state: TrainState, key: jax.Array) -> tuple:
+        key, key_samples = jax.random.split(key)
+        return update.update_policy(state, batch, key_samples, None)[0], key
+
+    return {"critics": critics, "Q of samples": sampled_values, "dual": dual, "Q + dual + M-step": policy}
+
+
+def count_flops(program: Program, state: TrainState, collection: Collection) -> float:
+    """Floating point operations of one update on one device, as XLA counts them in the compiled program."""
+    batch, _ = _example(program, state, collection)
+    analysis = jax.jit(update.update).lower(state, batch).compile().cost_analysis() or {}
+    return float(analysis.get("flops", float("nan")))
+
+
+def table(results: Sequence[Measurement], flops: float) -> str:
+    """The measurements as one table."""
+    lines = [ROW.format("", "median", "", "spread", "compile s")]
+    for result in results:
+        numbers = (f"{result.median:,.0f}", result.unit, f"{result.spread:.0%}", f"{result.compile_seconds:.1f}")
+        lines.append(ROW.format(result.name, *numbers))
+    return "\n".join([*lines, f"{flops:,.0f} floating point operations an update on one device, loops counted once"])
+
+
+def command(arguments: Sequence[str]) -> None:
+    """Measure and print."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--json", action="store_true")
+    first.add_argument("--windows", type=int, default=5)
+    first.add_argument("--seconds", type=float, default=1.0)
+    known, rest = first.parse_known_args(arguments)
+    if known.windows < 1:
+        raise ConfigError(f"--windows is {known.windows}: at least one is needed")
+    if not rest:
+        raise ConfigError("name an experiment first, as in experiments/point_goal.py")
+    default = Config() if rest[0] in ("-h", "--help") else load_experiment(rest.pop(0))
+    description = "Measure an experiment's speed: the median of --windows windows (5) of --seconds seconds (1) each."
+    config = parse_overrides(default, rest, USAGE, description).validate()
+    # What compiling costs is measured too: a cache of compiled programs would hide it.
+    jax.config.update("jax_enable_compilation_cache", False)
+    results, flops = bench(config, Window(known.windows, known.seconds))
+    if known.json:
+        print(
+            json.dumps(
+                {
+                    "flops_per_update": flops if math.isfinite(flops) else None,
+                    "measurements": [result.summary() for result in results],
+                }
+            )
+        )
+    else:
+        print(table(results, flops))
+
+
+if __name__ == "__main__":
+    sys.exit(terminal.main(command))

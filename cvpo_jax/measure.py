@@ -1,0 +1,71 @@
+"""How fast a compiled function goes: the median of several windows, with compilation apart."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The speed of one piece of the program."""
+
+    name: str
+    unit: str
+    compile_seconds: float
+    rates: tuple[float, ...]
+    """Units a second in each window."""
+
+    @property
+    def median(self) -> float:
+        """Units a second."""
+        return statistics.median(self.rates)
+
+    @property
+    def spread(self) -> float:
+        """Fastest window less slowest, relative to the median."""
+        return (max(self.rates) - min(self.rates)) / self.median
+
+    def summary(self) -> dict[str, str | float]:
+        """All of it, for JSON."""
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "compile_seconds": self.compile_seconds,
+            "per_second": self.median,
+            "per_second_low": min(self.rates),
+            "per_second_high": max(self.rates),
+            "windows": len(self.rates),
+        }
+
+
+@dataclass(frozen=True)
+class Window:
+    """How to measure: `count` windows of at least `seconds` each."""
+
+    count: int
+    seconds: float
+
+
+def measure(
+    name: str, unit: str, work: float, function: Callable[..., tuple], arguments: tuple, window: Window
+) -> tuple[Measurement, tuple]:
+    """Time `function`, a `jit` or `pmap` whose result begins with the arguments of its next call.
+
+    A call does `work` units; the first is not timed. Returns the last arguments too, since the first may be donated.
+    """
+    begin = time.perf_counter()
+    compiled = function.lower(*arguments).compile()  # type: ignore[attr-defined]
+    compile_seconds = time.perf_counter() - begin
+    arguments = jax.block_until_ready(compiled(*arguments))[: len(arguments)]
+    rates = []
+    for _ in range(window.count):
+        calls, begin = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - begin) < window.seconds or not calls:
+            # Blocked each time: unblocked calls with collectives abort on forced CPU devices.
+            arguments = jax.block_until_ready(compiled(*arguments))[: len(arguments)]
+            calls += 1
+        rates.append(calls * work / elapsed)
+    return Measurement(name, unit, compile_seconds, tuple(rates)), arguments

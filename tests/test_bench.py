@@ -1,0 +1,58 @@
+"""Timing in windows, and the benchmark of a tiny experiment."""
+
+import json
+import time
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from cvpo_jax import bench, terminal
+from cvpo_jax.measure import Measurement, Window, measure
+
+PIECES = ["environment", "collection", "update", "critics", "Q of samples", "dual", "Q + dual + M-step"]
+
+
+def test_a_known_time_is_measured():
+    def sleep(x):
+        time.sleep(0.05)
+        return x + 1
+
+    @jax.jit
+    def slow(x):
+        return (jax.pure_callback(sleep, jax.ShapeDtypeStruct((), jnp.float32), x),)
+
+    result, (x,) = measure("sleep", "naps/s", 10, slow, (jnp.float32(0),), Window(count=3, seconds=0.1))
+    assert len(result.rates) == 3
+    assert all(100 < rate <= 200 for rate in result.rates), "10 units a call of 0.05 s"
+    assert x >= 1 + 3 * 2, "one call before the clock starts, at least two a window"
+    assert result.compile_seconds > 0
+
+
+def test_median_and_spread_of_windows():
+    result = Measurement("x", "steps/s", 1.5, (100.0, 80.0, 1000.0))
+    assert result.median == 100.0
+    assert result.spread == pytest.approx(9.2)
+    summary = result.summary()
+    assert (summary["per_second_low"], summary["per_second_high"], summary["windows"]) == (80.0, 1000.0, 3)
+
+
+def test_mistakes_are_told(tiny_experiment, capsys):
+    assert terminal.main(bench.command, []) == 2
+    assert terminal.main(bench.command, [str(tiny_experiment), "--windows", "0"]) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+@pytest.mark.slow
+def test_every_piece_of_an_experiment_is_measured(tiny_experiment, capsys, monkeypatch):
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)  # keep the cache of compiled programs here
+    arguments = [str(tiny_experiment), "--windows", "2", "--seconds", "0.01", "--json"]
+    assert terminal.main(bench.command, arguments) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["flops_per_update"] > 1e5
+    names = [row["name"].strip() for row in report["measurements"]]
+    assert names == [*PIECES, "evaluation", "training"]
+    for row in report["measurements"]:
+        assert 0 < row["per_second_low"] <= row["per_second"] <= row["per_second_high"]
+        assert row["compile_seconds"] > 0
+        assert row["windows"] == 2

@@ -1,0 +1,97 @@
+"""Options: what is refused and in which words, the schedule, and JSON there and back."""
+
+import dataclasses
+import json
+
+import pytest
+
+from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, EvalConfig, TrainConfig
+
+
+def refused(config):
+    with pytest.raises(ConfigError) as raised:
+        config.validate()
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("env", "num_envs", 0),
+        ("env", "episode_length", -1),
+        ("algo", "gamma", 1.0),
+        ("algo", "samples", 0),
+        ("algo", "kl", -0.1),
+        ("algo", "target_rate", 1.5),
+        ("algo", "hidden", ()),
+        ("algo", "recent_share", 2.0),
+        ("algo", "cost_limit", -3.0),
+        ("algo", "cost_limit", float("nan")),
+        ("train", "steps", 0),
+        ("train", "warmup_steps", -5),
+        ("train", "max_minutes", -1.0),
+        ("train", "devices", -2),
+        ("train", "replay_size", 100),
+        ("eval", "episodes", 0),
+        ("eval", "every", -1),
+    ],
+)
+def test_impossible_values_are_refused_by_name_and_value(section, name, value):
+    config = Config()
+    changed = dataclasses.replace(getattr(config, section), **{name: value})
+    message = refused(dataclasses.replace(config, **{section: changed}))
+    assert str(value) in message
+    assert name in message or "limit on cost" in message
+
+
+def test_constraints_are_read_by_name():
+    assert AlgoConfig(cost_limit=7.0).constraint_limits == {"cost": 7.0}
+    several = AlgoConfig(constraints="cost_hazards=10, cost_gremlins=2.5")
+    assert several.constraint_limits == {"cost_hazards": 10.0, "cost_gremlins": 2.5}
+    assert several.cost_limits == (10.0, 2.5)
+    for text in ("cost_hazards", "cost_hazards=many", "cost_hazards=10,,"):
+        assert "name=limit" in refused(Config(algo=AlgoConfig(constraints=text)))
+
+
+@pytest.mark.parametrize(
+    ("num_envs", "updates_per_step", "unroll", "updates"),
+    [(16, 1 / 16, 1, 1), (16, 1 / 64, 4, 1), (128, 1 / 64, 1, 2), (10, 0.3, 1, 3), (1, 0.2, 5, 1)],
+)
+def test_schedule_keeps_the_ratio_of_updates_to_steps(num_envs, updates_per_step, unroll, updates):
+    train = TrainConfig(updates_per_step=updates_per_step, epoch_steps=4000, warmup_steps=1000)
+    schedule = Config(env=EnvConfig(num_envs=num_envs), train=train).schedule()
+    assert (schedule.unroll, schedule.updates) == (unroll, updates)
+    assert schedule.iterations * unroll * num_envs == pytest.approx(4000, abs=unroll * num_envs)
+    assert schedule.warmup * num_envs >= 1000
+
+
+def test_a_ratio_that_cannot_be_met_names_the_one_that_can():
+    message = refused(Config(env=EnvConfig(num_envs=3), train=TrainConfig(updates_per_step=0.5)))
+    assert "0.5" in message
+    assert "0.666667" in message
+
+
+def test_warm_up_is_long_enough_for_a_first_batch():
+    config = Config(algo=AlgoConfig(n_step=6), train=TrainConfig(warmup_steps=0))
+    assert config.schedule().warmup == 8
+
+
+def test_json_there_and_back():
+    config = Config(
+        env=EnvConfig(layout="fixed", episode_length=40),
+        algo=AlgoConfig(hidden=(7, 5, 3), constraints="cost_hazards=1"),
+        eval=EvalConfig(stochastic=True),
+        run_dir="somewhere",
+    )
+    assert Config.from_json(config.to_json()) == config
+
+
+def test_json_of_another_version_is_refused_in_words():
+    values = json.loads(Config().to_json())
+    values["algo"]["momentum"] = 0.9
+    with pytest.raises(ConfigError, match=r"momentum.*version"):
+        Config.from_json(json.dumps(values))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Config.from_json("{")
