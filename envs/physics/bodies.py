@@ -61,8 +61,8 @@ def _solid(
     density: float, offsets: tuple[tuple[float, float, float], ...], halves: tuple[tuple[float, float, float], ...]
 ) -> BodyKind:
     masses = [8 * density * float(np.prod(half)) for half in halves]
-    inertia = sum(_box_inertia(*parts) for parts in zip(masses, halves, offsets, strict=True))
-    return BodyKind(sum(masses), tuple(float(value) for value in inertia), offsets, halves)
+    x, y, z = np.sum([_box_inertia(*parts) for parts in zip(masses, halves, offsets, strict=True)], axis=0)
+    return BodyKind(sum(masses), (float(x), float(y), float(z)), offsets, halves)
 
 
 def vase() -> BodyKind:
@@ -83,8 +83,7 @@ def push_box(half: float = 0.2, density: float = 0.001) -> BodyKind:
     return _solid(density, ((0.0, 0.0, 0.0), *corners), ((half, half, half), *([post] * 4)))
 
 
-@struct.dataclass
-class Bodies:
+class Bodies(struct.PyTreeNode):
     """Pose and motion of m bodies; one body where the leading axis is missing."""
 
     position: jax.Array  # [m, 3] m

@@ -21,7 +21,7 @@ class _Overlap(NamedTuple):
     """The axis of least overlap among some."""
 
     depth: jax.Array  # []
-    index: jax.Array  # int []
+    which: jax.Array  # int []
 
 
 class _Points(NamedTuple):
@@ -34,7 +34,7 @@ class _Points(NamedTuple):
 
 def _least(overlaps: jax.Array) -> _Overlap:
     index = jnp.argmin(overlaps)
-    return _Overlap(depth=jnp.min(overlaps), index=index)
+    return _Overlap(depth=jnp.min(overlaps), which=index)
 
 
 def _select(rows: jax.Array, index: jax.Array) -> jax.Array:
@@ -102,13 +102,16 @@ def _other_axes(index: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _face_frame(box: Box, index: jax.Array, sign: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The frame `[3, 3]` (rows; the last is the outward normal) of a face and the half extents `[3]` along its rows."""
     one, two = _select(jnp.array([2, 0, 0]), index), _select(jnp.array([1, 2, 1]), index)
-    turn_one, turn_two = jnp.where(index == 1, 1.0, jnp.where(index == 0, -sign, sign)), jnp.where(index == 1, -sign, 1.0)
+    turn_one, turn_two = (
+        jnp.where(index == 1, 1.0, jnp.where(index == 0, -sign, sign)),
+        jnp.where(index == 1, -sign, 1.0),
+    )
     rows = [turn_one * _select(box.axes, one), turn_two * _select(box.axes, two), sign * _select(box.axes, index)]
     return jnp.stack(rows), jnp.stack([_select(box.half, one), _select(box.half, two), _select(box.half, index)])
 
 
 def _face_points(frame: jax.Array, half: jax.Array, other: Box, centre: jax.Array) -> _Points:
-    """Candidates between a face and the face of `other` turned to it; `centre` `[3]` of other from the face's centre."""
+    """Candidates between a face and the face of `other` turned to it; `centre` `[3]` from the face's centre."""
     axes = other.axes @ frame.T
     towards = jnp.where(axes[:, 2] < 0, 1.0, -1.0)
     lowest = centre + (towards * other.half) @ axes
@@ -139,7 +142,9 @@ def _signed_gap(square: jax.Array, height: jax.Array) -> jax.Array:
     return jnp.sqrt(square) * jnp.where(height < 0, -1.0, 1.0)
 
 
-def _below_corners(flat: jax.Array, face: jax.Array, corners: jax.Array, loose: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _below_corners(
+    flat: jax.Array, face: jax.Array, corners: jax.Array, loose: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """The points `[4, 3]` of a tilted face under the corners `[4, 2]` of another, and which of them count.
 
     2.3.3 keeps the determinant of this map in the variable that later holds a corner's squared distance, so each corner
@@ -164,7 +169,7 @@ def _below_corners(flat: jax.Array, face: jax.Array, corners: jax.Array, loose: 
 
 
 def _edge_points(half: jax.Array, face: jax.Array, normal: jax.Array) -> _Points:
-    """Candidates between a face and another's corners `face` `[4, 3]`, seen along `normal` `[3]`, all in the face's frame."""
+    """Candidates between a face and another's corners `face` `[4, 3]` along `normal` `[3]`, in the face's frame."""
     upward = jnp.where(jnp.abs(normal[2]) < 1e-12, 1e-12, normal[2])
     flat = face - (face[:, 2] / upward)[:, None] * normal
     starts, edges = _sides(flat[0], flat[1] - flat[0], flat[2] - flat[0])
@@ -196,7 +201,9 @@ def _edge_points(half: jax.Array, face: jax.Array, normal: jax.Array) -> _Points
     )
 
 
-def _edge_case(first: Box, second: Box, offset: jax.Array, index: jax.Array, normal: jax.Array) -> tuple[jax.Array, ...]:
+def _edge_case(
+    first: Box, second: Box, offset: jax.Array, index: jax.Array, normal: jax.Array
+) -> tuple[jax.Array, ...]:
     """The face frame `[3, 3]`, half extents `[3]` and the other face's corners `[4, 3]` of edge pair `index`."""
     edge_first, edge_second = index // 3, index % 3
     along_first, along_second = _select(first.axes, edge_first), _select(second.axes, edge_second)
@@ -226,19 +233,19 @@ def box_box(first: Box, second: Box) -> Contacts:
     slack = 1e-12 if offset.dtype == jnp.float64 else 1e-5
     by_edge = edges.depth < faces.depth * (1 - slack)
 
-    by_second = faces.index % 2 == 1
+    by_second = faces.which % 2 == 1
     reference = jax.tree.map(lambda one, two: jnp.where(by_second, two, one), first, second)
     incident = jax.tree.map(lambda one, two: jnp.where(by_second, one, two), first, second)
     away = jnp.where(by_second, -offset, offset)
-    axis = faces.index // 2
+    axis = faces.which // 2
     sign = jnp.where(jnp.sum(away * _select(reference.axes, axis)) < 0, -1.0, 1.0)
     frame, half = _face_frame(reference, axis, sign)
     lift = half[2] * jnp.array([0.0, 0.0, 1.0], half.dtype)
     flat = _face_points(frame, half, incident, frame @ away - lift)
     normal = jnp.where(by_second, -frame[2], frame[2])
 
-    edge_normal = _select(edge_normals, edges.index)
-    edge_frame, edge_half, corners = _edge_case(first, second, offset, edges.index, edge_normal)
+    edge_normal = _select(edge_normals, edges.which)
+    edge_frame, edge_half, corners = _edge_case(first, second, offset, edges.which, edge_normal)
     tilted = _edge_points(edge_half, corners, edge_frame @ edge_normal)
 
     def choose(edge: jax.Array, face: jax.Array) -> jax.Array:

@@ -1,7 +1,7 @@
 """The Car robot as data for the engine: chassis, two wheels and a ball caster.
 
-Its eleven degrees of freedom are the chassis' velocity (3) and angular velocity (3), the wheels' rates (left, right) and the
-caster's rate against the chassis (3), all in the chassis' frame, in which the mass matrix is constant.
+Its eleven degrees of freedom are the chassis' velocity (3) and angular velocity (3), the wheels' rates (left, right)
+and the caster's rate against the chassis (3), all in the chassis' frame, in which the mass matrix is constant.
 """
 
 import dataclasses

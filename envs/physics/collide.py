@@ -43,20 +43,47 @@ def sphere_box(centre: jax.Array, radius: jax.Array, box: Box) -> Contacts:
     return _single(length - radius, box.position + midway @ box.axes, normal @ box.axes)
 
 
-def sphere_pillar(centre: jax.Array, radius: jax.Array, pillar: jax.Array, pillar_radius: float) -> Contacts:
-    """One contact of a sphere with an upright cylinder about `pillar` `[2]` that reaches above and below the sphere."""
-    axis = jnp.concatenate([pillar, centre[2:]])
-    return sphere_sphere(centre, radius, axis, jnp.asarray(pillar_radius, centre.dtype))
-
-
 def box_pillar(box: Box, pillar: jax.Array, pillar_radius: float) -> Contacts:
     """One contact of a box with an upright cylinder about `pillar` `[2]`.
 
-    MuJoCo's general convex routine returns a point and normal near those of least overlap; here they are exact, with the
-    pillar as a sphere at the height of the box's centre.
+    MuJoCo's general convex routine returns a point and normal near those of least overlap; here they are exact, with
+    the pillar as a sphere at the height of the box's centre.
     """
     centre = jnp.concatenate([pillar, box.position[2:]])
     return sphere_box(centre, jnp.asarray(pillar_radius, pillar.dtype), box)
+
+
+def wheel_sphere(hub: jax.Array, axes: jax.Array, size: jax.Array, centre: jax.Array, radius: jax.Array) -> Contacts:
+    """One contact of a cylinder along its x axis, `size` (radius, half width), with a sphere outside it."""
+    local = axes @ (centre - hub)
+    across = _norm(local[1:])
+    rim = jnp.minimum(across, size[0]) / jnp.maximum(across, 1e-12)
+    nearest = jnp.concatenate([jnp.clip(local[:1], -size[1], size[1]), rim * local[1:]])
+    gap = local - nearest
+    length = _norm(gap)
+    normal = gap / jnp.maximum(length, 1e-12)
+    distance = length - radius
+    return _single(distance, hub + (nearest + 0.5 * distance * normal) @ axes, normal @ axes)
+
+
+def wheel_box(hub: jax.Array, axes: jax.Array, size: jax.Array, box: Box) -> Contacts:
+    """One contact of a cylinder along its x axis with an upright box taller than it: the deepest of four points.
+
+    Seen from above the cylinder is a rectangle at the height of its hub; these are its corners.
+    """
+    signs = jnp.array([[-1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [1.0, 1.0, 0.0]], hub.dtype)
+    corners = hub + (signs * jnp.stack([size[1], size[0], size[0]])) @ axes
+    local = (corners - box.position) @ box.axes.T
+    outside = jnp.abs(local[:, :2]) - box.half[:2]
+    depth = jnp.max(outside, axis=1)
+    deepest = (jnp.arange(4) == jnp.argmin(depth)).astype(hub.dtype)
+    point, corner = deepest @ local, deepest @ corners
+    face = jnp.arange(2) == jnp.argmax(deepest @ outside)
+    inward = jnp.concatenate([jnp.where(face, jnp.where(point[:2] < 0, 1.0, -1.0), 0.0), jnp.zeros(1)]).astype(
+        hub.dtype
+    )
+    normal, distance = inward @ box.axes, jnp.min(depth)
+    return _single(distance, corner + 0.5 * distance * normal, normal)
 
 
 def floor_box(box: Box) -> Contacts:
@@ -92,4 +119,3 @@ def floor_wheel(centre: jax.Array, axis: jax.Array, radius: float, half_width: f
     reach = half_width * along
     points = jnp.stack([centre + rim + reach, centre + rim - reach])
     return _on_floor(points[:, 2], points)
-

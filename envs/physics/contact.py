@@ -31,7 +31,7 @@ class Contacts(NamedTuple):
 
 
 def frame_from_normal(normal: jax.Array) -> jax.Array:
-    """A right-handed frame `[..., 3, 3]` with the unit `normal` `[..., 3]` as its first row (MuJoCo's `mju_makeFrame`)."""
+    """A right-handed frame `[..., 3, 3]` whose first row is `normal` `[..., 3]` (MuJoCo's `mju_makeFrame`)."""
     upright = jnp.abs(normal[..., 1]) < 0.5
     guess = jnp.where(upright[..., None], jnp.array([0.0, 1.0, 0.0]), jnp.array([0.0, 0.0, 1.0])).astype(normal.dtype)
     tangent = guess - jnp.sum(guess * normal, axis=-1, keepdims=True) * normal
@@ -53,7 +53,7 @@ def reference_gains(damping_ratio: float = 1.0) -> tuple[float, float]:
 
 
 def compress(distance: jax.Array, values: jax.Array, *, slots: int) -> tuple[jax.Array, jax.Array]:
-    """The first `slots` entries with a distance of at most 0: distances `[slots]` (1 where unused) and values `[slots, d]`."""
+    """The first entries with a distance up to 0: distances `[slots]` (1 where unused) and values `[slots, d]`."""
     real = distance <= 0
     rank = jnp.cumsum(real) - 1
     place = ((rank[None] == jnp.arange(slots)[:, None]) & real[None]).astype(distance.dtype)

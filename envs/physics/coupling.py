@@ -1,9 +1,12 @@
 """Every contact of one environment, put together as the solver's problem.
 
-n degrees of freedom of the robot, k bodies with 6 each, o obstacles, c contacts. Positions are relative to the robot's origin.
+n degrees of freedom of the robot, k bodies with 6 each, o obstacles, c contacts. Positions are relative to the
+robot's origin.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -69,30 +72,53 @@ def _body_rows(body: Bodies, origin: jax.Array, contacts: Contacts) -> jax.Array
     )
 
 
+def _each(pair: Callable[..., Contacts], first: tuple[Any, ...], second: Any) -> Contacts:
+    """`pair` for all combinations of the leading axes of `first` and of `second`, as one list, `first` slowest."""
+    every = jax.vmap(jax.vmap(pair, (*[None] * len(first), 0)), (*[0] * len(first), None))(*first, second)
+    return jax.tree.map(lambda leaf: _flat(leaf, 3), every)
+
+
+def _listed(*groups: Contacts) -> Contacts:
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *groups)
+
+
+def _wheels(frames: Frames, shapes: Shapes) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Hubs, axes and sizes."""
+    hubs, axes = _placed(frames, shapes)
+    return hubs, axes, jnp.asarray(shapes.size, hubs.dtype)
+
+
 def _obstacle_contacts(scene: Scene, robot: RobotModel, frames: Frames, obstacles: jax.Array) -> Contacts:
     """One contact of each shape with each obstacle at `obstacles` `[o, 3]`: `[s o]`, spheres first."""
     centres, _ = _placed(frames, robot.spheres)
     radii = jnp.asarray(robot.spheres.size[:, 0], centres.dtype)
     solids = _robot_boxes(frames, robot.boxes)
     radius = jnp.asarray(scene.obstacle_radius, centres.dtype)
-    if scene.obstacle == "button":
+    spherical = scene.obstacle == "button"
 
-        def ball(centre: jax.Array, own: jax.Array, obstacle: jax.Array) -> Contacts:
-            return collide.sphere_sphere(centre, own, obstacle, radius)
+    def ball(centre: jax.Array, own: jax.Array, obstacle: jax.Array) -> Contacts:
+        at = obstacle if spherical else jnp.concatenate([obstacle[:2], centre[2:]])
+        return collide.sphere_sphere(centre, own, at, radius)
 
-        def solid(box: Box, obstacle: jax.Array) -> Contacts:
-            return _flip(collide.sphere_box(obstacle, radius, box))
-    else:
+    def solid(box: Box, obstacle: jax.Array) -> Contacts:
+        at = obstacle if spherical else jnp.concatenate([obstacle[:2], box.position[2:]])
+        return _flip(collide.sphere_box(at, radius, box))
 
-        def ball(centre: jax.Array, own: jax.Array, obstacle: jax.Array) -> Contacts:
-            return collide.sphere_pillar(centre, own, obstacle[:2], scene.obstacle_radius)
+    def wheel(hub: jax.Array, axes: jax.Array, size: jax.Array, obstacle: jax.Array) -> Contacts:
+        at = obstacle if spherical else jnp.concatenate([obstacle[:2], hub[2:]])
+        return collide.wheel_sphere(hub, axes, size, at, radius)
 
-        def solid(box: Box, obstacle: jax.Array) -> Contacts:
-            return _flip(collide.box_pillar(box, obstacle[:2], scene.obstacle_radius))
+    groups = [_each(ball, (centres, radii), obstacles), _each(solid, (solids,), obstacles)]
+    if robot.wheels is not None:
+        groups.append(_each(wheel, _wheels(frames, robot.wheels), obstacles))
+    return _listed(*groups)
 
-    rounds = jax.vmap(jax.vmap(ball, (None, None, 0)), (0, 0, None))(centres, radii, obstacles)
-    flats = jax.vmap(jax.vmap(solid, (None, 0)), (0, None))(solids, obstacles)
-    return jax.tree.map(lambda *parts: jnp.concatenate([_flat(part, 3) for part in parts]), rounds, flats)
+
+def _shape_table(robot: RobotModel, boxes_repeated: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Parts and frictions of all shapes, spheres first, then boxes (each several times), then wheels."""
+    sorts = [(robot.spheres, 1), (robot.boxes, boxes_repeated)] + ([(robot.wheels, 1)] if robot.wheels else [])
+    parts = [np.repeat(shapes.part, times) for shapes, times in sorts]
+    return np.concatenate(parts), np.concatenate([np.repeat(shapes.friction, n, axis=0) for shapes, n in sorts])
 
 
 def _flat(array: jax.Array, axes: int) -> jax.Array:
@@ -101,9 +127,7 @@ def _flat(array: jax.Array, axes: int) -> jax.Array:
 
 def _obstacle_rows(scene: Scene, robot: RobotModel, frames: Frames, obstacles: jax.Array) -> Rows:
     contacts = _obstacle_contacts(scene, robot, frames, obstacles)
-    count = obstacles.shape[0]
-    part = np.repeat(np.concatenate([robot.spheres.part, robot.boxes.part]), count)
-    friction = np.repeat(np.concatenate([robot.spheres.friction, robot.boxes.friction]), count, axis=0)
+    part, friction = (np.repeat(table, obstacles.shape[0], axis=0) for table in _shape_table(robot))
     dtype = contacts.distance.dtype
     return Rows(
         contacts.distance,
@@ -114,12 +138,16 @@ def _obstacle_rows(scene: Scene, robot: RobotModel, frames: Frames, obstacles: j
 
 
 def _body_contacts(robot: RobotModel, frames: Frames, solids: Box) -> Contacts:
-    """Contacts of every shape with each of the g boxes of one body: first those of spheres, then 8 a pair of boxes."""
+    """Contacts of every shape with each of the g boxes of one body: of spheres, 8 a pair of boxes, of wheels."""
     centres, _ = _placed(frames, robot.spheres)
     radii = jnp.asarray(robot.spheres.size[:, 0], centres.dtype)
-    rounds = jax.vmap(jax.vmap(collide.sphere_box, (None, None, 0)), (0, 0, None))(centres, radii, solids)
-    flats = jax.vmap(jax.vmap(box_box, (None, 0)), (0, None))(_robot_boxes(frames, robot.boxes), solids)
-    return jax.tree.map(lambda *parts: jnp.concatenate([_flat(part, 3) for part in parts]), rounds, flats)
+    groups = [
+        _each(collide.sphere_box, (centres, radii), solids),
+        _each(box_box, (_robot_boxes(frames, robot.boxes),), solids),
+    ]
+    if robot.wheels is not None:
+        groups.append(_each(collide.wheel_box, _wheels(frames, robot.wheels), solids))
+    return _listed(*groups)
 
 
 def _kept(contacts: Contacts, extra: jax.Array, slots: int) -> tuple[Contacts, jax.Array]:
@@ -139,16 +167,13 @@ def _touch_rows(scene: Scene, robot: RobotModel, frames: Frames, body: Bodies, o
     solids = boxes(scene.body, body, origin)
     contacts = _body_contacts(robot, frames, solids)
     count = len(scene.body.halves)
-    part = np.concatenate([np.repeat(robot.spheres.part, count), np.repeat(robot.boxes.part, count * 8)])
-    friction = np.concatenate(
-        [np.repeat(robot.spheres.friction, count, axis=0), np.repeat(robot.boxes.friction, count * 8, axis=0)]
-    )
+    part, friction = (np.repeat(table, count, axis=0) for table in _shape_table(robot, boxes_repeated=8))
     known = np.column_stack([np.eye(len(frames.origin))[part], robot.inverse_weights[part], friction])
-    contacts, known = _kept(contacts, jnp.asarray(known, contacts.distance.dtype), scene.touch_slots)
+    contacts, kept = _kept(contacts, jnp.asarray(known, contacts.distance.dtype), scene.touch_slots)
     parts = len(frames.origin)
-    chosen = jnp.argmax(known[:, :parts], axis=1) if parts > 1 else np.zeros(scene.touch_slots, int)
+    chosen = jnp.argmax(kept[:, :parts], axis=1) if parts > 1 else np.zeros(scene.touch_slots, int)
     jacobian = jnp.concatenate([-_robot_rows(frames, chosen, contacts), _body_rows(body, origin, contacts)], axis=2)
-    return Rows(contacts.distance, jacobian, known[:, parts] + scene.body.inverse_weight, known[:, parts + 1 :])
+    return Rows(contacts.distance, jacobian, kept[:, parts] + scene.body.inverse_weight, kept[:, parts + 1 :])
 
 
 def _rough(contacts: Contacts, jacobian: jax.Array, softness: float) -> Rows:
@@ -174,8 +199,7 @@ def _block_rows(scene: Scene, body: Bodies, obstacles: jax.Array, origin: jax.Ar
     def pair(box: Box, obstacle: jax.Array) -> Contacts:
         return collide.box_pillar(box, obstacle[:2], scene.obstacle_radius)
 
-    contacts = jax.vmap(jax.vmap(pair, (None, 0)), (0, None))(solids, obstacles)
-    contacts = jax.tree.map(lambda leaf: _flat(leaf, 3), contacts)
+    contacts = _each(pair, (solids,), obstacles)
     return _rough(contacts, _body_rows(body, origin, contacts), scene.body.inverse_weight)
 
 
@@ -185,7 +209,9 @@ def robot_floor_rows(robot: RobotModel, frames: Frames, height: jax.Array) -> Ro
     lift = height * jnp.array([0.0, 0.0, 1.0], height.dtype)
     hubs, axes = _placed(frames, robot.wheels)
     radius, width = robot.wheels.size[0]
-    wheels = jax.vmap(lambda hub, axis: collide.floor_wheel(hub + lift, axis, float(radius), float(width)))(hubs, axes[:, 0])
+    wheels = jax.vmap(lambda hub, axis: collide.floor_wheel(hub + lift, axis, float(radius), float(width)))(
+        hubs, axes[:, 0]
+    )
     centres, _ = _placed(frames, robot.spheres)
     balls = jax.vmap(collide.floor_sphere)(centres + lift, jnp.asarray(robot.spheres.size[:, 0], centres.dtype))
     contacts = jax.tree.map(lambda *rows: jnp.concatenate([_flat(row, 2) for row in rows]), wheels, balls)
@@ -223,9 +249,15 @@ def as_problem(rows: Rows, mass: jax.Array, force: jax.Array, velocity: jax.Arra
 
 
 def contact_rows(
-    scene: Scene, robot: RobotModel, frames: Frames, height: jax.Array, origin: jax.Array, bodies: Bodies, obstacles: jax.Array
+    scene: Scene,
+    robot: RobotModel,
+    frames: Frames,
+    height: jax.Array,
+    origin: jax.Array,
+    bodies: Bodies,
+    obstacles: jax.Array,
 ) -> tuple[Rows, jax.Array, jax.Array]:
-    """All contacts of a robot with k `bodies` and the `obstacles` `[o, 3]`; and which obstacles `[o]` and bodies `[k]` it touches."""
+    """All contacts with k `bodies` and `obstacles` `[o, 3]`, and which of both are touched, bool `[o]` and `[k]`."""
     size, slots = robot.mass.shape[0], bodies.position.shape[0]
     groups = []
     hits = jnp.zeros(obstacles.shape[0], bool)
@@ -242,7 +274,7 @@ def contact_rows(
         bumps = jnp.any(rows.distance <= 0, axis=1)
         groups.append(_in_slots(rows, slots, size))
         if not scene.body.welded:
-            alone = jax.vmap(lambda body: ground_rows(scene.body, body))(bodies)
+            alone = jax.vmap(partial(ground_rows, scene.body))(bodies)
             groups.append(_spread(_in_slots(alone, slots, 0), size, 0))
         if obstacles.shape[0] and scene.obstacle == "pillar":
             blocked = jax.vmap(lambda body: _block_rows(scene, body, obstacles, origin))(bodies)
@@ -253,14 +285,14 @@ def contact_rows(
 def smooth_terms(
     scene: Scene, robot: RobotModel, state: object, action: jax.Array, bodies: Bodies, time: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Mass matrix, force and velocity of a robot and k bodies without their contacts: `[n + 6k, n + 6k]`, `[n + 6k]` twice."""
+    """Mass matrix `[n + 6k, n + 6k]`, force and velocity `[n + 6k]` of a robot and k bodies, without contacts."""
     velocity, force = robot.velocity(state), robot.forces(state, action)
     mass = jnp.asarray(robot.mass, force.dtype)
     slots, size = bodies.position.shape[0], mass.shape[0]
     if not slots:
         return mass, force, velocity
     assert scene.body is not None
-    blocks, pushes = jax.vmap(lambda body: quadratic(scene.body, body, time))(bodies)
+    blocks, pushes = jax.vmap(partial(quadratic, scene.body), (0, None))(bodies, time)
     spread = jnp.eye(slots, dtype=mass.dtype)[:, None, :, None] * blocks[:, :, None, :]
     mass = jnp.pad(mass, (0, 6 * slots)) + jnp.pad(spread.reshape(6 * slots, 6 * slots), (size, 0))
     own = jnp.concatenate([bodies.velocity, bodies.angular], axis=1)

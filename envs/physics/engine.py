@@ -1,7 +1,8 @@
 """One env step of a robot among obstacles and movable bodies, for one environment; vmap for more.
 
-o obstacles, m bodies, of which the robot may touch k at once. Most environments touch nothing most of the time, so the solver
-runs only for those whose robot is near something, gathered by `gate`; likewise for a body that slides on its own.
+o obstacles, m bodies, of which the robot may touch k at once. Most environments touch nothing most of the time, so
+the solver runs only for those whose robot is near something, gathered by `gate`; likewise for a body that slides on
+its own.
 """
 
 from collections.abc import Callable
@@ -49,7 +50,7 @@ def _nearest(distance: jax.Array, count: int) -> jax.Array:
 
 
 def _gaps(scene: Scene, robot: RobotModel, state: Any, scenery: Scenery) -> tuple[jax.Array, jax.Array]:
-    """Room (m) left at least until the robot could touch the obstacles `[o]` and the bodies `[m]` within one env step."""
+    """Room (m) left at least before the robot could touch obstacles `[o]` and bodies `[m]` within one env step."""
     duration = SUBSTEPS * robot.timestep
     origin = robot.origin(state)[:2]
     speed = jnp.sqrt(jnp.sum(jnp.square(robot.velocity(state)[:2])))
@@ -62,12 +63,19 @@ def _gaps(scene: Scene, robot: RobotModel, state: Any, scenery: Scenery) -> tupl
     return to_obstacles, apart - drift - reach - scene.body.reach
 
 
+def in_reach(scene: Scene, robot: RobotModel, state: Any, bodies: Bodies, obstacles: jax.Array) -> jax.Array:
+    """Whether the robot may touch anything but the floor within one env step, `[]`: elsewhere its motion is free."""
+    gaps = _gaps(scene, robot, state, Scenery(bodies, obstacles))
+    return jnp.any(jnp.concatenate(gaps) < 0)
+
+
 def _together(
     scene: Scene, robot: RobotModel, slots: int, beside: int
 ) -> Callable[[tuple[Any, Scenery, Bodies, jax.Array, jax.Array]], tuple[Any, Bodies, Touch]]:
-    """The step of a robot with its `slots` nearest bodies and `beside` nearest obstacles, contacts solved in every substep.
+    """The step of a robot with its `slots` nearest bodies and `beside` nearest obstacles, solved in every substep.
 
-    Each solution starts the next one. A robot on wheels always touches the floor; it has an extra one first to start from.
+    Each solution starts the next one. A robot on wheels always touches the floor; it has an extra one first to start
+    from.
     """
     lead = 0 if robot.wheels is None else 1
 
@@ -152,8 +160,8 @@ def _moving(bodies: Bodies) -> jax.Array:
 def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 32) -> Step:
     """The step `(state, bodies, obstacles [o, 2], action [A], time []) -> (state, bodies, Touch)` of one environment.
 
-    `action` is in -1..1, `time` in s since the reset; `bodies` are `scene.bodies` many. Solvers run on `chunk` environments at
-    a time. The substep is the robot's; an env step has ten.
+    `action` is in -1..1, `time` in s since the reset; `bodies` are `scene.bodies` many. Solvers run on `chunk`
+    environments at a time. The substep is the robot's; an env step has ten.
     """
     beside = min(NEAREST_OBSTACLES, scene.obstacles)
     tiers = {(slots, beside) for slots in range(scene.together + 1)}

@@ -1,7 +1,7 @@
 """Compute something expensive only for the environments that need it, inside a vmapped step.
 
-N items in all, n of them active. Under `vmap` an ordinary conditional computes both branches for everybody. Here the active
-items are gathered into chunks of a fixed size, computed chunk by chunk until none is left, and scattered back.
+N items in all, n of them active. Under `vmap` an ordinary conditional computes both branches for everybody. Here the
+active items are gathered into chunks of a fixed size, computed chunk by chunk until none is left, and scattered back.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ Tree = Any
 def only_where(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Array, Tree, Tree], Tree]:
     """A function `(active [], inputs, idle) -> outputs`: `compute(inputs)` where active, else `idle`.
 
-    `idle` has the structure, shapes and dtypes of what `compute` returns. Under any number of vmaps the cost grows with the
-    number of active items, rounded up to `chunk`.
+    `idle` has the structure, shapes and dtypes of what `compute` returns. Under any number of vmaps the cost grows
+    with the number of active items, rounded up to `chunk`.
     """
 
     @custom_vmap

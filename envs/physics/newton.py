@@ -1,12 +1,12 @@
 """MuJoCo's constraint problem, by Newton's method with exact line search and a fixed number of iterations.
 
-n degrees of freedom, c contacts. Minimised over the acceleration a, with M and b of the unconstrained motion (and of welds,
-which are quadratic too):
+n degrees of freedom, c contacts. Minimised over the acceleration a, with M and b of the unconstrained motion (and of
+welds, which are quadratic too):
 
-    1/2 a' M a - b' a + 1/2 sum over contacts and their ten edges of D min(r, 0)^2,    r = u_0 +- mu_i u_i,    u = J a + o
+    1/2 a' M a - b' a + 1/2 sum over contacts and their ten edges of D min(r, 0)^2,   r = u_0 +- mu_i u_i,  u = J a + o
 
-J has six rows a contact: normal, two tangents, torsion, two rolling. As the edges share their rows, gradient and Hessian are
-put together in these six (arrow-shaped blocks) and only then mapped to the degrees of freedom.
+J has six rows a contact: normal, two tangents, torsion, two rolling. As the edges share their rows, gradient and
+Hessian are put together in these six (arrow-shaped blocks) and only then mapped to the degrees of freedom.
 """
 
 from typing import NamedTuple

@@ -55,7 +55,8 @@ def _advance(state: PointState, change: jax.Array) -> PointState:
 
 
 def _sense(state: PointState, acceleration: jax.Array) -> PointState:
-    return dataclasses.replace(state, acceleration=acceleration[:2])
+    turns = jnp.round(state.yaw / (2 * jnp.pi))
+    return dataclasses.replace(state, acceleration=acceleration[:2], yaw=state.yaw - 2 * jnp.pi * turns)
 
 
 def model() -> RobotModel:
@@ -72,7 +73,7 @@ def model() -> RobotModel:
         wheels=None,
         timestep=point.TIMESTEP,
         reach=float(np.hypot(point.ARROW_OFFSET + point.ARROW_HALF, point.ARROW_HALF)),
-        iterations=4,
+        iterations=8,
         origin=_origin,
         frames=_frames,
         velocity=_velocity,

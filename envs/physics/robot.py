@@ -1,7 +1,8 @@
 """A robot as data: rigid parts, the shapes on them, and how its degrees of freedom move them.
 
-n degrees of freedom, p parts, s shapes. The n velocities are components in the robot's own frame, in which the mass matrix
-is constant; positions of parts are relative to the robot's origin, in world axes, which keeps single precision exact.
+n degrees of freedom, p parts, s shapes. The n velocities are components in the robot's own frame, in which the mass
+matrix is constant; positions of parts are relative to the robot's origin, in world axes, which keeps single precision
+exact.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 ROUGH = (1.0, 1.0, 0.005, 0.0001, 0.0001)  # sliding twice, torsion, rolling twice
@@ -57,8 +57,8 @@ def shapes(*rows: Shape) -> Shapes:
 def inverse_weights(mass: np.ndarray, linear: np.ndarray, angular: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Mean inverse masses `[p]` (1/kg) of the parts at their centres of mass, which scale the softness of contacts.
 
-    `mass` `[n, n]`; `linear`, `angular` `[p, 3, n]` are the parts' velocities and `centres` `[p, 3]` the centres of mass from
-    the parts' origins, all in the robot's own frame.
+    `mass` `[n, n]`; `linear`, `angular` `[p, 3, n]` are the parts' velocities and `centres` `[p, 3]` the centres of
+    mass from the parts' origins, all in the robot's own frame.
     """
     swung = np.swapaxes(np.cross(np.swapaxes(angular, 1, 2), centres[:, None]), 1, 2)
     jacobian = linear + swung
@@ -84,7 +84,9 @@ class RobotModel:
     forces: Callable[[Any, jax.Array], jax.Array]  # state, action -> [n], damping and velocity products included
     advance: Callable[[Any, jax.Array], Any]  # state, change of the velocities [n] -> state a timestep later
     sense: Callable[[Any, jax.Array], Any]  # state, acceleration [n] -> state with what sensors need of it
-    coast: Callable[[Any, jax.Array], Any] | None  # state, action -> state an env step later, touching nothing; None: has wheels
+    coast: (
+        Callable[[Any, jax.Array], Any] | None
+    )  # state, action -> state an env step later, touching nothing; None: has wheels
 
     @cached_property
     def euler(self) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Car: a chassis on two motor-driven wheels and a ball caster, driving by friction with the floor.
 
-The state is the original MuJoCo model's (`car.xml` of Safety-Gymnasium) without the wheels' angles, which nothing depends on.
-Its equations of motion and its contacts, also those with the floor, are in `envs.physics`.
+The state is the original MuJoCo model's (`car.xml` of Safety-Gymnasium) without the wheels' angles, which nothing
+depends on. Its equations of motion and its contacts, also those with the floor, are in `envs.physics`.
 """
 
 import jax
@@ -12,17 +12,27 @@ from envs.physics import rotation
 
 ACTION_SIZE = 2
 SENSOR_SIZE = 24
-KEEPOUT = 0.4
 TIMESTEP = 0.004
 SUBSTEPS = 10
+PUSH_BOX_HALF = 0.125
+PUSH_BOX_DENSITY = 0.0005
+OUTLINE = (
+    ("box", (0.0, 0.0), (0.1, 0.1)),
+    ("box", (0.0, 0.15), (0.1, 0.01)),
+    ("box", (0.0, 0.125), (0.01, 0.025)),
+    ("box", (0.0, -0.165), (0.05, 0.01)),
+    ("box", (0.0, -0.13), (0.05, 0.03)),
+    ("box", (-0.13, 0.1), (0.025, 0.05)),
+    ("box", (0.13, 0.1), (0.025, 0.05)),
+    ("disc", (0.0, -0.1), (0.05,)),
+)  # seen from above
 FORCE_LIMIT = 0.02  # N m, of a motor
 GRAVITY = 9.81
 _START_HEIGHT = 0.1  # m: the wheels just touch the floor
 _MAGNETIC_FIELD = -0.5  # along world y
 
 
-@struct.dataclass
-class CarState:
+class CarState(struct.PyTreeNode):
     """Pose and motion of the chassis, its wheels and its caster."""
 
     position: jax.Array  # [2] m, of the chassis' origin
@@ -66,3 +76,8 @@ def sensors(state: CarState) -> jax.Array:
     return jnp.concatenate(
         [accelerometer, state.velocity @ turn, state.angular, _MAGNETIC_FIELD * turn[1], state.ball_rate, ball]
     )
+
+
+def ego_frame(state: CarState, points: jax.Array) -> jax.Array:
+    """World `points` `[n, 2]` in the chassis' frame, which leans a little with it; `[n, 2]`."""
+    return (points - state.position) @ rotation.matrix(state.rotation)[:2, :2]
