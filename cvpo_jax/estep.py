@@ -180,7 +180,7 @@ def _newton(problem: NormalisedDual, start: Array) -> tuple[Array, DualPoint]:
 
     One evaluation a step: a step that fails is repeated shorter, with more damping, instead of a line search.
     """
-    tolerance = 0.1 * float(jnp.finfo(start.dtype).eps) ** 0.5
+    tolerance = 0.03 * float(jnp.finfo(start.dtype).eps) ** 0.5
 
     def unfinished(state: _NewtonState) -> Array:
         return (state.steps < NEWTON_ITERATIONS) & ~_is_optimal(problem, state.x, state.point, tolerance)
@@ -207,7 +207,8 @@ def _newton_step(problem: NormalisedDual, state: _NewtonState) -> Array:
     hessian = jnp.where(free[:, None] & free, state.point.hessian, 0.0)
     diagonal = jnp.diag(hessian)
     tiny = jnp.finfo(state.x.dtype).eps
-    ridge = (state.damping + tiny) * diagonal + tiny
+    # Curvature falls as 1 / eta: the term that keeps a linear dual solvable must not outgrow it far out.
+    ridge = (state.damping + tiny) * diagonal + tiny**2 / state.x[0]
     move = -jnp.linalg.solve(hessian + jnp.diag(jnp.where(free, ridge, 1.0)), gradient)
     eta = state.x[0]
     room = jnp.where(move[0] < 0, eta - eta / ETA_FACTOR, eta * ETA_FACTOR - eta)

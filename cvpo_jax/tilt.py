@@ -8,11 +8,13 @@ at the rate that exhausts the bound. The bound holds for the batch mean, so one 
 
 import jax
 import jax.numpy as jnp
+from flax import struct
 from jax import Array
 
-# Steps on log(rate). In the Gaussian limit KL grows as rate^2 and Newton's method on log KL needs one; the rest serve
-# skewed values, and bisect where the KL levels off below its bound.
-STEPS = 10
+# Newton's method on the logarithms takes one step on Gaussian values and a few on skewed ones; the rest are for
+# bisection where the KL levels off below its bound.
+STEPS = 30
+TOLERANCE = 1e-4
 # Largest rate over the Gaussian one. Where the KL stays below its bound even there, q has settled on the least samples.
 RATE_RANGE = 1e4
 
@@ -31,29 +33,45 @@ def attainable_cost_decrease(q_costs: Array, kl_bound: Array | float) -> Array:
     return jax.vmap(_largest_decrease, in_axes=(0, None))(jax.lax.stop_gradient(q_costs), kl_bound)
 
 
+@struct.dataclass
+class _Tilt:
+    """A rate and the tilt there, all []: batch-mean KL, its derivative by log(rate), and the mean expected gap."""
+
+    log_rate: Array
+    kl: Array
+    slope: Array
+    mean: Array
+
+
 def _largest_decrease(q_cost: Array, kl_bound: Array | float) -> Array:
     """The attainable decrease [] of one constraint with values [B, K]."""
     gaps = q_cost - jnp.min(q_cost, axis=-1, keepdims=True)
     scale = jnp.sqrt(jnp.mean(jnp.var(gaps, axis=-1)))
     gaussian = jnp.log(jnp.sqrt(2.0 * kl_bound) / jnp.where(scale > 0, scale, 1.0))
 
-    def step(_: int, bracket: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        low, high, log_rate = bracket
-        kl, slope, _ = _tilt(gaps, jnp.exp(log_rate))
-        low, high = jnp.where(kl <= kl_bound, log_rate, low), jnp.where(kl > kl_bound, log_rate, high)
-        newton = log_rate + jnp.log(kl_bound / kl) * kl / slope
-        inside = (newton >= low) & (newton <= high)
-        return low, high, jnp.where(inside, newton, 0.5 * (low + high))
+    def unfinished(search: tuple[Array, Array, _Tilt, Array]) -> Array:
+        *_, tilt, steps = search
+        return (steps < STEPS) & (jnp.abs(tilt.kl - kl_bound) > TOLERANCE * kl_bound)
 
-    low, high = gaussian - jnp.log(RATE_RANGE), gaussian + jnp.log(RATE_RANGE)
-    *_, log_rate = jax.lax.fori_loop(0, STEPS, step, (low, high, gaussian))
-    return jnp.mean(gaps) - _tilt(gaps, jnp.exp(log_rate))[2]
+    def step(search: tuple[Array, Array, _Tilt, Array]) -> tuple[Array, Array, _Tilt, Array]:
+        low, high, tilt, steps = search
+        below = tilt.kl <= kl_bound
+        low, high = jnp.where(below, tilt.log_rate, low), jnp.where(below, high, tilt.log_rate)
+        newton = tilt.log_rate + jnp.log(kl_bound / tilt.kl) * tilt.kl / tilt.slope
+        log_rate = jnp.where((newton > low) & (newton < high), newton, 0.5 * (low + high))
+        return low, high, _tilt(gaps, log_rate), steps + 1
+
+    width = jnp.log(RATE_RANGE)
+    search = (gaussian - width, gaussian + width, _tilt(gaps, gaussian), jnp.zeros((), jnp.int32))
+    *_, tilt, _ = jax.lax.while_loop(unfinished, step, search)
+    return jnp.mean(gaps) - tilt.mean
 
 
-def _tilt(gaps: Array, rate: Array) -> tuple[Array, Array, Array]:
-    """Batch means at one rate []: the KL, its derivative by log(rate), and the expected gap, for gaps [B, K]."""
+def _tilt(gaps: Array, log_rate: Array) -> _Tilt:
+    """The tilt of gaps [B, K] at one rate."""
+    rate = jnp.exp(log_rate)
     kl, variance, mean = jax.vmap(_tilt_state, in_axes=(0, None))(gaps, rate)
-    return jnp.mean(kl), rate**2 * jnp.mean(variance), jnp.mean(mean)
+    return _Tilt(log_rate=log_rate, kl=jnp.mean(kl), slope=rate**2 * jnp.mean(variance), mean=jnp.mean(mean))
 
 
 def _tilt_state(gaps: Array, rate: Array) -> tuple[Array, Array, Array]:
