@@ -10,6 +10,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 from brax.envs import State
+from jax import lax
 
 from envs import physics
 from envs.base import SafeEnv, select_costs
@@ -25,7 +26,7 @@ class NavigationEnv(SafeEnv):
 
     `robot` is a module such as `envs.robots.point`, `model` the same robot as the physics knows it. `constraints` names
     the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"` begins every episode in
-    the one layout drawn from `seed`.
+    the one layout drawn from `seed`. `control_step` (s) lets each action act longer than the original's ten substeps.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class NavigationEnv(SafeEnv):
         constraints: tuple[str, ...] = (),
         layout: Literal["random", "fixed"] = "random",
         seed: int = 0,
+        control_step: float | None = None,
     ) -> None:
         unknown = set(constraints) - set(task.cost_names)
         if unknown:
@@ -48,7 +50,9 @@ class NavigationEnv(SafeEnv):
         self.constraints = tuple(constraints)
         self.episode_length = task.episode_length
         self.cost_names = task.cost_names
-        self.control_step = robot.TIMESTEP * robot.SUBSTEPS
+        self._physics_step = robot.TIMESTEP * robot.SUBSTEPS
+        self._repeats = _repeats(control_step, self._physics_step)
+        self.control_step = self._repeats * self._physics_step
         self._scene = scene_of(task, robot)
         self._physics = physics.make_step(model, self._scene)
         self._fixed_key = jax.random.PRNGKey(seed) if layout == "fixed" else None
@@ -104,9 +108,17 @@ class NavigationEnv(SafeEnv):
 
     def move(self, world: World, action: jax.Array) -> World:
         """The world after the physics of one env step."""
-        time = world.steps.astype(world.robot.position.dtype) * self.control_step
+        start = world.steps.astype(world.robot.position.dtype) * self.control_step
         obstacles = self._obstacles(world.objects, world.robot.position)
-        robot, bodies, touch = self._physics(world.robot, world.bodies, obstacles, action, time)
+
+        def advance(index: jax.Array | int, state: tuple[Any, ...]) -> tuple[Any, ...]:
+            robot, bodies, _ = state
+            return self._physics(robot, bodies, obstacles, action, start + index * self._physics_step)
+
+        state = (world.robot, world.bodies, world.touch)
+        robot, bodies, touch = (
+            advance(0, state) if self._repeats == 1 else lax.fori_loop(0, self._repeats, advance, state)
+        )
         moved = {kind.name: bodies.position[:, :2] for kind in self.task.kinds if movable_kind(kind)}
         return world.replace(
             robot=robot, bodies=bodies, touch=touch, objects=world.objects | moved, steps=world.steps + 1
@@ -153,3 +165,11 @@ class NavigationEnv(SafeEnv):
             "cost_components": dict(components),
             "truncation": truncation,
         }
+
+
+def _repeats(control_step: float | None, physics_step: float) -> int:
+    """How many physics steps make up a control step; ValueError unless a whole number."""
+    repeats = 1 if control_step is None else round(control_step / physics_step)
+    if control_step is not None and (repeats < 1 or abs(repeats * physics_step - control_step) > 1e-9):
+        raise ValueError(f"control_step is {control_step} s: it must be a multiple of this robot's {physics_step} s")
+    return repeats

@@ -13,11 +13,15 @@ import brax.envs
 from envs import velocity
 from envs.navigation import NavigationEnv
 from envs.physics import RobotModel
+from envs.physics import car as car_model
 from envs.physics import point as point_model
-from envs.robots import point
+from envs.robots import car, point
 from envs.tasks import NAMES, Task, task
 
-_ROBOTS: dict[str, tuple[ModuleType, Callable[[], RobotModel]]] = {"Point": (point, point_model.model)}
+_ROBOTS: dict[str, tuple[ModuleType, Callable[[], RobotModel]]] = {
+    "Point": (point, point_model.model),
+    "Car": (car, car_model.model),
+}
 
 _FIXED = ("task", "robot", "model")
 
@@ -28,7 +32,11 @@ def navigation(chosen: Task, robot: str = "Point", **options: Any) -> Navigation
     _check(options, [*env_options, *chosen.options], type(chosen).__name__)
     for_task = {name: value for name, value in options.items() if name in chosen.options}
     for_env = {name: value for name, value in options.items() if name in env_options}
+    if robot not in _ROBOTS:
+        raise ValueError(f'no robot "{robot}": there are {", ".join(_ROBOTS)}')
     module, model = _ROBOTS[robot]
+    if chosen.has("push_box"):
+        chosen = chosen.with_kind("push_box", size=module.PUSH_BOX_HALF, keepout=module.PUSH_BOX_HALF)
     return NavigationEnv(chosen.with_options(**for_task), module, model(), **for_env)
 
 

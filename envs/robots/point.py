@@ -14,6 +14,7 @@ from envs.geometry import rotate
 
 ACTION_SIZE = 2
 SENSOR_SIZE = 12
+PUSH_BOX_HALF = 0.2
 PUSH_BOX_DENSITY = 0.001
 TIMESTEP = 0.002
 SUBSTEPS = 10

@@ -55,12 +55,19 @@ class Task:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Fields that `envs.make` takes as options."""
-        return ("episode_length",)
+        """What `with_options` takes, and so `envs.make`."""
+        return ("episode_length", "hazards", "hazard_size") if self.has("hazards") else ("episode_length",)
 
-    def with_options(self, **options: Any) -> "Task":
-        """This task with the fields in `options` replaced."""
-        return replace(self, **options)
+    def with_options(self, *, hazards: int | None = None, hazard_size: float | None = None, **fields: Any) -> "Task":
+        """This task with another number and radius (m) of hazards, and the `fields` replaced."""
+        changed = replace(self, **fields)
+        if hazards is not None:
+            changed = changed.with_kind("hazards", count=hazards)
+        return changed if hazard_size is None else changed.with_kind("hazards", size=hazard_size)
+
+    def with_kind(self, name: str, **fields: Any) -> "Task":
+        """This task with `fields` of the kind called `name` replaced."""
+        return replace(self, kinds=tuple(replace(kind, **fields) if kind.name == name else kind for kind in self.kinds))
 
     def kind(self, name: str) -> Kind:
         """The kind called `name`."""
