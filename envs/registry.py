@@ -26,7 +26,7 @@ _ROBOTS: dict[str, tuple[ModuleType, Callable[[], RobotModel]]] = {
 _FIXED = ("task", "robot", "model")
 
 
-def navigation(chosen: Task, robot: str = "Point", **options: Any) -> NavigationEnv:
+def build(chosen: Task, robot: str = "Point", **options: Any) -> NavigationEnv:
     """The environment of a task and a robot; `options` are those of `NavigationEnv` and of the task."""
     env_options = [name for name in inspect.signature(NavigationEnv).parameters if name not in _FIXED]
     _check(options, [*env_options, *chosen.options], type(chosen).__name__)
@@ -41,7 +41,7 @@ def navigation(chosen: Task, robot: str = "Point", **options: Any) -> Navigation
 
 
 def _named_navigation(robot: str, name: str, **options: Any) -> NavigationEnv:
-    return navigation(task(name), robot, **options)
+    return build(task(name), robot, **options)
 
 
 def _named_velocity(name: str, **options: Any) -> velocity.VelocityEnv:

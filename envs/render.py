@@ -24,6 +24,7 @@ _INK: Colour = (40, 40, 40, 255)
 _RED: Colour = (214, 40, 40, 255)
 _BODY: Colour = (188, 44, 60, 255)
 _ARROW: Colour = (24, 60, 130, 255)
+_OTHER: Colour = (150, 130, 110, 255)
 _WALL: Colour = (235, 190, 40, 110)
 _COLOURS: dict[str, Colour] = {
     "goal": (46, 160, 67, 255),
@@ -150,7 +151,7 @@ class _Episode:
             for bin_index, reading in enumerate(obs[start : start + BINS]):
                 if reading > 0:
                     angle = float(world.robot.yaw) + bin_index * span
-                    colour = _faded(_COLOURS[name], 0.08 + 0.9 * float(reading))
+                    colour = _faded(_COLOURS.get(name, _OTHER), 0.08 + 0.9 * float(reading))
                     canvas.sector(world.robot.position, radius, _LIDAR_WIDTH, angle, 0.9 * span, colour)
 
     def _words(self, canvas: Canvas, world: World, index: int) -> None:
@@ -160,7 +161,7 @@ class _Episode:
 
 
 def _disc(canvas: Canvas, kind: Kind, world: World) -> None:
-    colour = _COLOURS[kind.name]
+    colour = _COLOURS.get(kind.name, _OTHER)
     for centre in world.objects[kind.name]:
         canvas.disc(centre, kind.size, _faded(colour, 0.28), _faded(colour, 0.8))
 

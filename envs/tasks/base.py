@@ -65,7 +65,7 @@ class Task:
             changed = changed.with_kind("hazards", count=hazards)
         return changed if hazard_size is None else changed.with_kind("hazards", size=hazard_size)
 
-    def with_kind(self, name: str, **fields: Any) -> "Task":
+    def with_kind(self, name: str, /, **fields: Any) -> "Task":
         """This task with `fields` of the kind called `name` replaced."""
         return replace(self, kinds=tuple(replace(kind, **fields) if kind.name == name else kind for kind in self.kinds))
 
