@@ -63,10 +63,11 @@ class WorkerPool:
         for index in range(count):
             self.workers[index].answer()
 
-    def reset(self, seeds: np.ndarray) -> None:
-        """Begin the first episode of every environment, seeded by `seeds` `[N]` (uint32)."""
+    def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0) -> None:
+        """Begin an episode in every environment: of the seeds `[N]` (uint32) the one of number `episodes` (`[N]`)."""
         self.arrays.seed[:] = seeds
-        self.arrays.episode[:] = self.arrays.elapsed[:] = 0
+        self.arrays.episode[:] = episodes
+        self.arrays.elapsed[:] = 0
         self._failures[:] = 0
         self._everywhere(RESET, self._reset_again)
         self.arrays.stepped[:] = self._steps = 0

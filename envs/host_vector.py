@@ -7,6 +7,7 @@ Letters: N environments (on each device), O observation size, A action dimension
 """
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from jax.experimental import io_callback
 
 from envs.host_env import HostEnv
 from envs.host_pool import HostError, WorkerPool
+
+log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -37,17 +40,21 @@ def host_errors() -> Iterator[None]:
 
 
 class HostState(struct.PyTreeNode):
-    """Which state of which pool this is."""
+    """Which state of which pool this is, and what a pool needs to go on after the program was restarted."""
 
     device: jax.Array  # [] int32, index along the pmap axis
     serial: jax.Array  # [] int32, resets and steps of the pool so far
+    seed: jax.Array  # [N] uint32
+    episode: jax.Array  # [N] int32, how many episodes each environment has ended
 
 
 class HostVectorEnv:
     """N copies of the host environment that `factory()` makes, with the interface of `envs.base.VectorEnv`.
 
     `constraints` names the cost components that make up `info["cost"]`; empty: the environment's own total. `axis` is
-    the pmap axis it is stepped under, if any. `options` go to `WorkerPool`. Not for `vmap`: a host has one state.
+    the pmap axis under which every device has environments of its own. `options` go to `WorkerPool`. Not for `vmap`: a
+    host has one state. A state from an earlier process (a resumed run) is met by new episodes: the next step of all
+    environments is then a truncation without reward.
     """
 
     def __init__(
@@ -56,7 +63,7 @@ class HostVectorEnv:
         num_envs: int,
         *,
         constraints: Sequence[str] = (),
-        axis: str | None = None,
+        axis: str = "devices",
         **options: Any,
     ) -> None:
         if num_envs < 1:
@@ -80,14 +87,14 @@ class HostVectorEnv:
     def reset(self, key: jax.Array) -> State:
         """States of N new episodes; the same key gives the same episodes, whatever the number of workers."""
         seeds = jax.random.bits(key, (self.num_envs,), jnp.uint32)
-        device = jnp.zeros((), jnp.int32) if self._axis is None else jax.lax.axis_index(self._axis).astype(jnp.int32)
-        return self._state(device, io_callback(self._host_reset, self._shapes(), device, seeds))
+        device = _index_along(self._axis)
+        return self._state(device, seeds, io_callback(self._host_reset, self._shapes(), device, seeds))
 
     def step(self, state: State, action: jax.Array) -> State:
         """One step of all under `action` `[N, A]`; where an episode ends, the next one begins."""
         latest = state.pipeline_state
-        results = io_callback(self._host_step, self._shapes(), latest.device, latest.serial, action)
-        return self._state(latest.device, results)
+        results = io_callback(self._host_step, self._shapes(), latest, action)
+        return self._state(latest.device, latest.seed, results)
 
     def close(self) -> None:
         """End the worker processes."""
@@ -105,14 +112,15 @@ class HostVectorEnv:
             "cost": ((n, self.num_constraints), jnp.float32),
             "components": ((n, len(self.cost_names)), jnp.float32),
             "steps": ((n,), jnp.int32),
+            "episode": ((n,), jnp.int32),
         }
         return {name: jax.ShapeDtypeStruct(shape, dtype) for name, (shape, dtype) in shapes.items()}
 
-    def _state(self, device: jax.Array, results: dict[str, jax.Array]) -> State:
+    def _state(self, device: jax.Array, seed: jax.Array, results: dict[str, jax.Array]) -> State:
         components = {name: results["components"][:, i] for i, name in enumerate(self.cost_names)}
         info = {name: results[name] for name in ("cost", "truncation", "steps")} | {"cost_components": components}
         return State(
-            pipeline_state=HostState(device, results["serial"]),
+            pipeline_state=HostState(device, results["serial"], seed, results["episode"]),
             obs=results["obs"],
             reward=results["reward"],
             done=results["done"],
@@ -120,26 +128,34 @@ class HostVectorEnv:
         )
 
     def _host_reset(self, device: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
-        index = int(device)
-        with self._lock:
-            if index not in self._pools:
-                self._pools[index], self._serials[index] = self._make_pool(), 0
-        pool = self._pools[index]
-        pool.reset(np.asarray(seeds))
-        results = self._results(index)
-        for name in ("reward", "done", "truncation", "cost", "components"):
-            results[name] = np.zeros_like(results[name])
-        return results
+        return self._begin(int(device), np.asarray(seeds), 0, truncated=False)
 
-    def _host_step(self, device: np.ndarray, serial: np.ndarray, action: np.ndarray) -> dict[str, np.ndarray]:
-        index = int(device)
-        if int(serial) != self._serials.get(index):
+    def _host_step(self, latest: HostState, action: np.ndarray) -> dict[str, np.ndarray]:
+        index, serial = int(latest.device), int(latest.serial)
+        if index not in self._pools:
+            log.warning("the episodes under way when the run was stopped are cut off; new ones begin")
+            return self._begin(index, np.asarray(latest.seed), np.asarray(latest.episode) + 1, truncated=True)
+        if serial != self._serials[index]:
             raise HostError(
-                f"step {self._serials.get(index)} of the host environments is under way, the state is of step "
-                f"{int(serial)}: they cannot go back, step their latest state or reset"
+                f"the host environments are at state {self._serials[index]}, but were asked to step state {serial}: "
+                "they cannot go back; step the latest state or reset"
             )
         self._pools[index].step(np.asarray(action))
         return self._results(index)
+
+    def _begin(
+        self, index: int, seeds: np.ndarray, episodes: np.ndarray | int, *, truncated: bool
+    ) -> dict[str, np.ndarray]:
+        """Begin episodes, in a new pool where this device has none."""
+        with self._lock:
+            if index not in self._pools:
+                self._pools[index], self._serials[index] = self._make_pool(), 0
+        self._pools[index].reset(seeds, episodes)
+        results = self._results(index)
+        for name in ("reward", "done", "cost", "components"):
+            results[name] = np.zeros_like(results[name])
+        results["truncation"] = np.full(self.num_envs, truncated, np.float32)
+        return results
 
     def _results(self, index: int) -> dict[str, np.ndarray]:
         """Copies of what the pool's arrays hold, under a new serial number."""
@@ -154,4 +170,13 @@ class HostVectorEnv:
             "cost": arrays.components[:, self._chosen] if self._chosen else arrays.cost[:, None].copy(),
             "components": arrays.components.copy(),
             "steps": arrays.elapsed.astype(np.int32),
+            "episode": arrays.episode.astype(np.int32),
         }
+
+
+def _index_along(axis: str) -> jax.Array:
+    """This device's index along a pmap axis, 0 outside of it."""
+    try:
+        return jax.lax.axis_index(axis).astype(jnp.int32)
+    except NameError:  # how JAX says that no such axis is bound
+        return jnp.zeros((), jnp.int32)

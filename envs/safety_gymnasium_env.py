@@ -22,17 +22,20 @@ class RenderingError(RuntimeError):
 class SafetyGymnasiumEnv:
     """The environment registered as `task_id`.
 
-    With `fixed_seed` every episode is that of this seed. With `render_mode` the world keeps its pictures, for the
-    camera `camera_name`: resets take seconds then. Raises ImportError where the package is missing and ValueError for
-    an unknown id, each with the remedy.
+    With `fixed_seed` every episode is that of this seed; `episode_length` cuts episodes short. With `render_mode` the
+    world keeps its pictures, for the camera `camera_name`: resets take seconds then. Raises ImportError where the
+    package is missing and ValueError for an unknown id or a bad length, each with the remedy.
     """
 
-    def __init__(self, task_id: str, *, fixed_seed: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, task_id: str, *, fixed_seed: int | None = None, episode_length: int | None = None, **options: Any
+    ) -> None:
         package = safety_gymnasium_repairs.load()
         safety_gymnasium_resets.install()
         safety_gymnasium_steps.install()
         _check_known(task_id)
-        self._env = package.make(task_id, disable_env_checker=True, **options)
+        length = _checked_length(task_id, episode_length)
+        self._env = package.make(task_id, max_episode_steps=length, disable_env_checker=True, **options)
         task = getattr(self._env.unwrapped, "task", None)
         if task is not None and (options.get("render_mode") or task.observe_vision):
             safety_gymnasium_resets.keep_pictures(task)
@@ -44,7 +47,7 @@ class SafetyGymnasiumEnv:
         self.spec = HostSpec(
             observation_size=self.reset(0).size,
             action_size=box.shape[0],
-            episode_length=self._env.spec.max_episode_steps,
+            episode_length=length,
             component_names=_component_names(task),
         )
 
@@ -96,6 +99,17 @@ def _check_known(task_id: str) -> None:
     if task_id not in known:
         close = difflib.get_close_matches(task_id, known, n=3, cutoff=0.4) or known[:3]
         raise ValueError(f'Safety-Gymnasium has no task "{task_id}"; close to it: {", ".join(close)}')
+
+
+def _checked_length(task_id: str, wanted: int | None) -> int:
+    from gymnasium.envs.registration import spec
+
+    longest = spec(task_id).max_episode_steps
+    if longest is None:
+        raise ValueError(f'"{task_id}" has no time limit: only tasks with episodes of a known length can be trained on')
+    if wanted is not None and not 1 <= wanted <= longest:
+        raise ValueError(f"episode_length is {wanted}: {task_id} has episodes of at most {longest} steps")
+    return wanted or longest
 
 
 def _component_names(task: Any) -> tuple[str, ...]:

@@ -85,11 +85,26 @@ def test_a_state_of_the_past_is_refused(env):
         jax.block_until_ready(env.step(past, jnp.zeros((NUM_ENVS, 2))))
 
 
+def test_after_a_restart_the_next_episodes_begin(env):
+    """As on `--resume`: another process has the state, and none of the worlds it is of."""
+    state = env.step(env.reset(jax.random.PRNGKey(0)), jnp.ones((NUM_ENVS, 2)))
+    restarted = HostVectorEnv(ToyEnv, NUM_ENVS, num_workers=1)
+    step = jax.jit(restarted.step)
+    cut = step(state, jnp.ones((NUM_ENVS, 2)))
+    assert cut.info["truncation"].all() and not cut.reward.any() and not cut.done.any()
+    starts = [ToyEnv().reset(episode_seed(int(seed), 1)) for seed in state.pipeline_state.seed]
+    np.testing.assert_array_equal(cut.obs, np.float32(starts))
+    after = step(cut, jnp.ones((NUM_ENVS, 2)))
+    assert not after.info["truncation"].any()
+    np.testing.assert_array_equal(after.reward, np.full(NUM_ENVS, 2.0))
+    restarted.close()
+
+
 def test_every_device_of_a_pmap_has_environments_of_its_own():
     devices = jax.local_devices()[:2]
     if len(devices) < 2:
         pytest.skip("needs two devices")
-    env = HostVectorEnv(ToyEnv, NUM_ENVS, num_workers=1, axis="devices")
+    env = HostVectorEnv(ToyEnv, NUM_ENVS, num_workers=1)
     played = actions(EPISODE_LENGTH + 1, 2, NUM_ENVS).swapaxes(0, 1)
 
     def run(key, played):
@@ -112,7 +127,7 @@ def test_ctrl_c_ends_a_compiled_loop_within_seconds(transform):
         import jax, jax.numpy as jnp
         from envs.host_vector import HostVectorEnv, host_errors
         from tests.toy_host import ToyEnv
-        env = HostVectorEnv(ToyEnv, 2, num_workers=1, axis="devices" if "{transform}" == "pmap" else None)
+        env = HostVectorEnv(ToyEnv, 2, num_workers=1)
         def step(state, _):
             state = env.step(state, jnp.zeros((2, 2)))
             return state, None

@@ -148,6 +148,8 @@ def test_every_single_agent_task_is_known_and_a_typo_is_answered():
     assert not any("Debug" in name for name in known)
     with pytest.raises(ValueError, match='no task "SafetyPointGaol1-v0"; close to it: SafetyPointGoal'):
         envs.make("SafetyPointGaol1-v0", backend="gymnasium")
+    with pytest.raises(ValueError, match="episode_length is 1001: SafetyPointGoal1-v0 has episodes of at most 1000"):
+        envs.make(GOAL, backend="gymnasium", episode_length=1001)
     with pytest.raises(ValueError, match='layout is "new": it must be "random" or "fixed"'):
         envs.make(GOAL, backend="gymnasium", layout="new")
 
@@ -166,7 +168,8 @@ def test_without_the_package_the_message_names_the_remedy():
 
 @pytest.mark.parametrize("layout", ["random", "fixed"])
 def test_a_batch_shows_what_single_environments_do(layout):
-    num_envs, steps = 3, 4
+    """Also in the step in which its episode ends and the next one begins."""
+    num_envs, steps = 3, 5
     env = envs.make(
         GOAL,
         backend="gymnasium",
@@ -174,6 +177,7 @@ def test_a_batch_shows_what_single_environments_do(layout):
         num_workers=2,
         layout=layout,
         seed=5,
+        episode_length=3,
         constraints=("cost_hazards",),
     )
     key = jax.random.PRNGKey(0)
@@ -182,12 +186,14 @@ def test_a_batch_shows_what_single_environments_do(layout):
     _, states = jax.lax.scan(lambda state, action: 2 * (env.step(state, action),), start, actions)
     seeds = jax.random.bits(key, (num_envs,), "uint32")
     for row in range(num_envs):
-        alone = SafetyGymnasiumEnv(GOAL)
-        first = alone.reset(5 if layout == "fixed" else episode_seed(int(seeds[row]), 0))
-        np.testing.assert_array_equal(start.obs[row], np.float32(first))
+        alone = SafetyGymnasiumEnv(GOAL, episode_length=3)
+        first, second = (5 if layout == "fixed" else episode_seed(int(seeds[row]), episode) for episode in (0, 1))
+        np.testing.assert_array_equal(start.obs[row], np.float32(alone.reset(first)))
         for step in range(steps):
             expected = alone.step(np.asarray(actions[step, row]))
-            np.testing.assert_array_equal(states.obs[step, row], np.float32(expected.observation))
+            observation = alone.reset(second) if expected.truncated else expected.observation
+            np.testing.assert_array_equal(states.obs[step, row], np.float32(observation))
+            assert states.info["truncation"][step, row] == (step == 2) == expected.truncated
             assert states.reward[step, row] == np.float32(expected.reward)
             assert states.info["cost"][step, row, 0] == expected.cost
     env.close()
