@@ -1,9 +1,12 @@
 """Layouts: keepouts hold, places are fair, nothing costs at the start."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 
 import envs
 from envs.layout import Place, Places, resample_place, sample_layout
@@ -18,6 +21,25 @@ def test_layouts_keep_their_distances(name: str) -> None:
     assert np.all(gaps >= task.places.keepout[:, None] + task.places.keepout - 1e-6)
     assert np.all(layouts >= task.places.low - 1e-6) and np.all(layouts <= task.places.high + 1e-6)
     assert len(np.unique(layouts[:, 0, 0])) == 16
+
+
+@pytest.mark.parametrize("name", ["Goal1", "Button1", "Push2"])
+def test_layouts_are_distributed_as_in_the_genuine_environment(name: str, data_dir: Path) -> None:
+    """Kolmogorov-Smirnov on the distances of all pairs of places and on their coordinates, against a genuine sample."""
+    with np.load(data_dir / "genuine_layouts.npz") as file:
+        genuine = file[name]  # from its RandomGenerator.build_layout
+    task = envs.make(f"SafetyPoint{name}-v0").task
+    keys = jax.random.split(jax.random.PRNGKey(5), 500)
+    ours = np.asarray(jax.jit(jax.vmap(lambda key: sample_layout(key, task.places)))(keys))
+    first, second = np.triu_indices(ours.shape[1], 1)
+
+    def statistics(layouts: np.ndarray) -> np.ndarray:
+        distances = np.linalg.norm(layouts[:, first] - layouts[:, second], axis=-1)
+        return np.concatenate([distances, layouts.reshape(len(layouts), -1)], axis=1)
+
+    mine, theirs = statistics(ours), statistics(genuine)
+    chances = [ks_2samp(mine[:, column], theirs[:, column]).pvalue for column in range(mine.shape[1])]
+    assert min(chances) > 0.01 / len(chances), np.argmin(chances)
 
 
 def test_uncrowded_places_are_uniform() -> None:
