@@ -104,7 +104,7 @@ def solve_dual(
     fallback = Duals.initial(len(q_costs)) if warm_start is None else warm_start
     last_good = jnp.concatenate([fallback.eta[None], fallback.lam]).astype(dtype)
 
-    x, point = _minimise(problem, _best_start(problem, last_good / problem.units))
+    x, point = _minimise(problem, *_best_start(problem, last_good / problem.units))
     finite = jnp.all(jnp.isfinite(x)) & jnp.isfinite(point.value)
     raw = jnp.where(finite, x * problem.units, last_good)
     return DualSolution(
@@ -128,12 +128,13 @@ def _check_shapes(q_reward: Array, q_costs: Array, cost_thresholds: Array) -> No
         )
 
 
-def _best_start(problem: NormalisedDual, warm: Array) -> Array:
-    """The better of the warm start [1 + C] and the minimiser of a problem with Gaussian values and slack limits."""
+def _best_start(problem: NormalisedDual, warm: Array) -> tuple[Array, Array]:
+    """The better of the warm start [1 + C] and the minimiser for Gaussian values and slack limits, and its value []."""
     cold = jnp.zeros_like(warm).at[0].set(1.0)
     starts = jnp.clip(jnp.stack([warm, cold]), problem.lower, problem.upper)
     values = jax.vmap(lambda x: evaluate(problem, x).value)(starts)
-    return starts[jnp.nanargmin(values)]
+    best = jnp.nanargmin(values)
+    return starts[best], values[best]
 
 
 def _is_optimal(problem: NormalisedDual, x: Array, point: DualPoint, tolerance: float) -> Array:
@@ -141,7 +142,7 @@ def _is_optimal(problem: NormalisedDual, x: Array, point: DualPoint, tolerance: 
     return jnp.max(jnp.abs(projected_gradient(problem, x, point.gradient))) <= tolerance
 
 
-def _minimise(problem: NormalisedDual, start: Array) -> tuple[Array, DualPoint]:
+def _minimise(problem: NormalisedDual, start: Array, start_value: Array) -> tuple[Array, DualPoint]:
     """L-BFGS-B from `start` [1 + C], then Newton's method from whichever of the two lies lower."""
 
     def value_and_gradient(x: Array) -> tuple[Array, Array]:
@@ -161,8 +162,7 @@ def _minimise(problem: NormalisedDual, start: Array) -> tuple[Array, DualPoint]:
     )
     x, state = solver.run(start, bounds=(problem.lower, problem.upper))
     x = jnp.clip(x, problem.lower, problem.upper)
-    better = state.value <= evaluate(problem, start).value
-    return _newton(problem, jnp.where(better, x, start))
+    return _newton(problem, jnp.where(state.value <= start_value, x, start))
 
 
 @struct.dataclass
