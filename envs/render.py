@@ -178,10 +178,23 @@ def _rim(canvas: Canvas, kind: Kind, world: World) -> None:
 
 
 def _boxes(canvas: Canvas, kind: Kind, world: World) -> None:
-    colour = _COLOURS[kind.name]
-    for centre, (w, x, y, z) in zip(world.bodies.position, world.bodies.rotation, strict=True):
-        yaw = float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
-        canvas.box(centre, (kind.size, kind.size), yaw, _faded(colour, 0.85), _INK)
+    for centre, rotation in zip(world.bodies.position, world.bodies.rotation, strict=True):
+        canvas.box(centre, (kind.size, kind.size), _yaw(rotation), _faded(_COLOURS[kind.name], 0.85), _INK)
+
+
+def _push_box(canvas: Canvas, kind: Kind, world: World) -> None:
+    """A cube with a post over each vertical edge."""
+    yaw, half = _yaw(world.bodies.rotation[0]), kind.size
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
+        corner = world.bodies.position[0, :2] + half * np.array([cos * x - sin * y, sin * x + cos * y])
+        canvas.box(corner, (half / 2, half / 2), yaw, _COLOURS[kind.name], _INK)
+    canvas.box(world.bodies.position[0], (half, half), yaw, _COLOURS[kind.name], _INK)
+
+
+def _yaw(quaternion: np.ndarray) -> float:
+    w, x, y, z = quaternion
+    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
 
 
 def _buttons(canvas: Canvas, kind: Kind, world: World) -> None:
@@ -198,6 +211,6 @@ _DRAW: dict[str, Callable[[Canvas, Kind, Any], None]] = {
     "circle": _rim,
     "gremlins": _boxes,
     "pillars": _solid,
-    "push_box": _boxes,
+    "push_box": _push_box,
     "vases": _boxes,
 }
