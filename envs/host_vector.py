@@ -8,6 +8,7 @@ Letters: N environments (on each device), O observation size, A action dimension
 
 import contextlib
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -42,6 +43,7 @@ def host_errors() -> Iterator[None]:
 class HostState(struct.PyTreeNode):
     """Which state of which pool this is, and what a pool needs to go on after the program was restarted."""
 
+    session: jax.Array  # [] int32, whose state this is: a number of the `HostVectorEnv`
     device: jax.Array  # [] int32, index along the pmap axis
     serial: jax.Array  # [] int32, resets and steps of the pool so far
     seed: jax.Array  # [N] uint32
@@ -53,8 +55,8 @@ class HostVectorEnv:
 
     `constraints` names the cost components that make up `info["cost"]`; empty: the environment's own total. `axis` is
     the pmap axis under which every device has environments of its own. `options` go to `WorkerPool`. Not for `vmap`: a
-    host has one state. A state from an earlier process (a resumed run) is met by new episodes: the next step of all
-    environments is then a truncation without reward.
+    host has one state. A state of another `HostVectorEnv` (a resumed run) is met by new episodes: the next step of
+    all environments is then a truncation without reward.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class HostVectorEnv:
         self._pools: dict[int, WorkerPool] = {}
         self._serials: dict[int, int] = {}
         self._lock = threading.Lock()
+        self._session = secrets.randbits(31)
 
     def reset(self, key: jax.Array) -> State:
         """States of N new episodes; the same key gives the same episodes, whatever the number of workers."""
@@ -120,7 +123,7 @@ class HostVectorEnv:
         components = {name: results["components"][:, i] for i, name in enumerate(self.cost_names)}
         info = {name: results[name] for name in ("cost", "truncation", "steps")} | {"cost_components": components}
         return State(
-            pipeline_state=HostState(device, results["serial"], seed, results["episode"]),
+            pipeline_state=HostState(jnp.int32(self._session), device, results["serial"], seed, results["episode"]),
             obs=results["obs"],
             reward=results["reward"],
             done=results["done"],
@@ -132,7 +135,7 @@ class HostVectorEnv:
 
     def _host_step(self, latest: HostState, action: np.ndarray) -> dict[str, np.ndarray]:
         index, serial = int(latest.device), int(latest.serial)
-        if index not in self._pools:
+        if int(latest.session) != self._session:
             log.warning("the episodes under way when the run was stopped are cut off; new ones begin")
             return self._begin(index, np.asarray(latest.seed), np.asarray(latest.episode) + 1, truncated=True)
         if serial != self._serials[index]:

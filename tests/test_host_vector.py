@@ -89,6 +89,7 @@ def test_after_a_restart_the_next_episodes_begin(env):
     """As on `--resume`: another process has the state, and none of the worlds it is of."""
     state = env.step(env.reset(jax.random.PRNGKey(0)), jnp.ones((NUM_ENVS, 2)))
     restarted = HostVectorEnv(ToyEnv, NUM_ENVS, num_workers=1)
+    restarted.reset(jax.random.PRNGKey(9))
     step = jax.jit(restarted.step)
     cut = step(state, jnp.ones((NUM_ENVS, 2)))
     assert cut.info["truncation"].all() and not cut.reward.any() and not cut.done.any()
