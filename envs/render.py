@@ -184,12 +184,12 @@ def _boxes(canvas: Canvas, kind: Kind, world: World) -> None:
 
 def _push_box(canvas: Canvas, kind: Kind, world: World) -> None:
     """A cube with a post over each vertical edge."""
-    yaw, half = _yaw(world.bodies.rotation[0]), kind.size
+    centre, yaw, half = np.asarray(world.bodies.position[0]), _yaw(np.asarray(world.bodies.rotation[0])), kind.size
     cos, sin = np.cos(yaw), np.sin(yaw)
     for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
-        corner = world.bodies.position[0, :2] + half * np.array([cos * x - sin * y, sin * x + cos * y])
+        corner = centre[:2] + half * np.array([cos * x - sin * y, sin * x + cos * y])
         canvas.box(corner, (half / 2, half / 2), yaw, _COLOURS[kind.name], _INK)
-    canvas.box(world.bodies.position[0], (half, half), yaw, _COLOURS[kind.name], _INK)
+    canvas.box(centre, (half, half), yaw, _COLOURS[kind.name], _INK)
 
 
 def _yaw(quaternion: np.ndarray) -> float:

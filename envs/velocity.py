@@ -1,17 +1,19 @@
 """Velocity tasks: Brax's locomotion environments, where running faster than a limit costs.
 
 The limits, and which velocity they bound, are those of Safety-Gymnasium 1.0 (`safe_velocity/*_v1.py`). The bodies are
-Brax's own, on MuJoCo MJX (Swimmer: on Brax's generalized pipeline, the only one it offers), so that returns differ from
-Gymnasium's.
+Brax's own, on MuJoCo MJX, so that returns differ somewhat from Gymnasium's.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import brax.envs
 import jax
 import jax.numpy as jnp
-from brax.envs import State
+from brax.envs import PipelineEnv, State
+from brax.envs.swimmer import Swimmer
+from brax.io import mjcf
 from flax import struct
 
 from envs.base import SafeEnv
@@ -26,7 +28,6 @@ class Limit:
     brax_name: str
     speed: float
     planar: bool = False
-    pipeline: str = "mjx"
 
 
 LIMITS = {
@@ -34,9 +35,21 @@ LIMITS = {
     "HalfCheetah": Limit("halfcheetah", 3.2096),
     "Hopper": Limit("hopper", 0.7402),
     "Humanoid": Limit("humanoid", 1.4149, planar=True),
-    "Swimmer": Limit("swimmer", 0.2282, pipeline="generalized"),
+    "Swimmer": Limit("swimmer", 0.2282),
     "Walker2d": Limit("walker2d", 2.3415),
 }
+
+
+class MjxSwimmer(Swimmer):
+    """Brax's Swimmer on MJX, which its own constructor refuses; on its generalized pipeline it fails with JAX 0.10."""
+
+    def __init__(self) -> None:
+        system = mjcf.load(Path(brax.envs.__file__).parent / "assets" / "swimmer.xml")
+        PipelineEnv.__init__(self, sys=system, backend="mjx", n_frames=4)
+        self._forward_reward_weight = 1.0
+        self._ctrl_cost_weight = 1e-4
+        self._reset_noise_scale = 0.1
+        self._exclude_current_positions_from_observation = True
 
 
 class Moving(struct.PyTreeNode):
@@ -108,7 +121,7 @@ class VelocityEnv(SafeEnv):
 def make(name: str, *, episode_length: int = 1000) -> VelocityEnv:
     """The velocity task of the body `name`, such as "Hopper"."""
     limit = LIMITS[name]
-    env = brax.envs.get_environment(limit.brax_name, backend=limit.pipeline)
+    env = MjxSwimmer() if name == "Swimmer" else brax.envs.get_environment(limit.brax_name, backend="mjx")
     return VelocityEnv(env, limit, episode_length=episode_length)
 
 
