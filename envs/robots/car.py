@@ -79,5 +79,6 @@ def sensors(state: CarState) -> jax.Array:
 
 
 def ego_frame(state: CarState, points: jax.Array) -> jax.Array:
-    """World `points` `[n, 2]` in the chassis' frame, which leans a little with it; `[n, 2]`."""
-    return (points - state.position) @ rotation.matrix(state.rotation)[:2, :2]
+    """World `points` `[n, 2]`, on the floor, along x and y of the chassis, which leans a little; `[n, 2]`."""
+    turn = rotation.matrix(state.rotation)[:, :2]
+    return (points - state.position) @ turn[:2] - state.height * turn[2]
