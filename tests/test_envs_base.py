@@ -133,3 +133,21 @@ def test_pressing_the_goal_button_is_rewarded_and_starts_the_timer() -> None:
     assert pressed.pipeline_state.robot.velocity[0] < 0.5, "the button is solid"
     missed = step(state, jnp.zeros(2))
     assert abs(missed.reward) < 1e-3 and missed.pipeline_state.memory["timer"] == 0
+
+
+def test_a_longer_control_step_is_several_physics_steps() -> None:
+    slow, fast = (envs.make("SafetyPointRun0-v0", control_step=seconds) for seconds in (0.06, None))
+    world = fast.reset(jax.random.PRNGKey(0)).pipeline_state
+    action, move = jnp.array([0.3, -0.2]), jax.jit(fast.move)
+    expected = move(move(move(world, action), action), action)
+    moved = jax.jit(slow.move)(world, action)
+    assert slow.control_step == pytest.approx(0.06) and moved.steps == 1
+    np.testing.assert_allclose(moved.robot.position, expected.robot.position, atol=1e-6)
+    with pytest.raises(ValueError, match="multiple"):
+        envs.make("SafetyPointRun0-v0", control_step=0.05)
+
+
+def test_the_papers_hazards_are_options() -> None:
+    env = envs.make("SafetyPointButton1-v0", hazards=5, hazard_size=0.17)
+    world = jax.eval_shape(env.reset, jax.random.PRNGKey(0)).pipeline_state
+    assert world.objects["hazards"].shape == (5, 2) and env.task.kind("hazards").size == 0.17
