@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import CheckpointManager, checkpoint_managers
 
@@ -50,7 +51,7 @@ def score(metrics: dict[str, float], limits: tuple[float, ...]) -> float:
 
 def save(manager: CheckpointManager, step: int, content: Checkpoint, score: float) -> None:
     """Write a checkpoint of host copies in the background."""
-    state, collection = jax.device_get((content.state, content.collection))
+    state, collection = jax.tree.map(_storable, jax.device_get((content.state, content.collection)))
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(state),
         collection=ocp.args.StandardSave(collection),
@@ -61,30 +62,26 @@ def save(manager: CheckpointManager, step: int, content: Checkpoint, score: floa
 
 def restore(manager: CheckpointManager, state: TrainState, collection: Collection) -> Checkpoint:
     """Read the latest checkpoint into the structure and shapes of `state` (one replica) and `collection`."""
-    items = _read(
-        manager,
-        None,
-        state=ocp.args.StandardRestore(_shapes(state)),
-        collection=ocp.args.StandardRestore(_shapes(collection)),
-        progress=ocp.args.JsonRestore(),
-    )
+    items = _read(manager, None, {"state": state, "collection": collection}, progress=ocp.args.JsonRestore())
     return Checkpoint(items["state"], items["collection"], items["progress"]["seconds"])
 
 
 def restore_state(manager: CheckpointManager, state: TrainState, step: int | None = None) -> TrainState:
     """Read only the training state, of the latest checkpoint or of the one at `step`."""
-    return _read(manager, step, state=ocp.args.StandardRestore(_shapes(state)))["state"]
+    return _read(manager, step, {"state": state})["state"]
 
 
-def _read(manager: CheckpointManager, step: int | None, **items: Any) -> Any:
+def _read(manager: CheckpointManager, step: int | None, templates: dict[str, Any], **others: Any) -> Any:
     kept = sorted(manager.all_steps())
     if not kept:
         raise CheckpointError(f"{manager.directory} holds no checkpoint: the run stopped before its first; start anew")
     step = kept[-1] if step is None else step
     if step not in kept:
         raise CheckpointError(f"--step is {step}, but {manager.directory} holds {', '.join(map(str, kept))}")
+    items = {name: ocp.args.StandardRestore(jax.tree.map(_shape, tree)) for name, tree in templates.items()}
     try:
-        return manager.restore(step, args=ocp.args.Composite(**items))
+        restored = dict(manager.restore(step, args=ocp.args.Composite(**items, **others)).items())
+        return restored | {name: _checked(tree, restored[name]) for name, tree in templates.items()}
     except Exception as error:  # orbax raises many kinds; each means that this checkpoint cannot be used
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
@@ -93,5 +90,23 @@ def _read(manager: CheckpointManager, step: int | None, **items: Any) -> Any:
         ) from error
 
 
-def _shapes(tree: Any) -> Any:
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
+def _storable(x: Any) -> np.ndarray:
+    """`x`, or where it has no elements, which orbax cannot write, one that stands for it."""
+    x = np.asarray(x)
+    return x if x.size else np.zeros(1, x.dtype)
+
+
+def _shape(x: Any) -> jax.ShapeDtypeStruct:
+    """The shape under which an array like `x` is stored."""
+    return jax.ShapeDtypeStruct(x.shape if x.size else (1,), x.dtype)
+
+
+def _checked(template: Any, found: Any) -> Any:
+    """`found` in the shapes of `template`; raises ValueError where they differ, since orbax returns what is stored."""
+
+    def check(path: tuple, wanted: Any, x: Any) -> Any:
+        if x.shape != _shape(wanted).shape:
+            raise ValueError(f"{jax.tree_util.keystr(path)} has shape {x.shape}, not {wanted.shape}")
+        return x if wanted.size else np.zeros(wanted.shape, wanted.dtype)
+
+    return jax.tree_util.tree_map_with_path(check, template, found)
