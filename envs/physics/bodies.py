@@ -35,10 +35,10 @@ class BodyKind:
         return 1 / self.mass
 
     @property
-    def reach(self) -> float:
-        """Radius (m) of a circle in the plane around the body, however it is turned."""
-        corners = np.abs(np.array(self.offsets)) + np.array(self.halves)
-        return float(np.max(np.linalg.norm(corners, axis=1)))
+    def extent(self) -> tuple[float, float, float]:
+        """Half extents (m) of the box that holds the body."""
+        x, y, z = np.max(np.abs(np.array(self.offsets)) + np.array(self.halves), axis=0)
+        return float(x), float(y), float(z)
 
     @property
     def rest_height(self) -> float:

@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from envs.geometry import rotate
 from envs.physics import bodies as movable
+from envs.physics import rotation
 from envs.physics.bodies import Bodies
 from envs.physics.coupling import as_problem, contact_rows, ground_rows, smooth_terms
 from envs.physics.gate import only_where
@@ -23,7 +26,8 @@ from envs.physics.scene import Scene
 SUBSTEPS = 10
 NEAREST_OBSTACLES = 2
 _BODY_ITERATIONS = 4
-_LEEWAY = 0.01  # m, on top of what speeds allow in a step
+_LEEWAY = 0.002  # m, on top of what speeds allow in a step
+_SPIN = 5.0  # rad/s, up to which a robot may turn within a step
 _STILL = 1e-5  # m/s, and a tenth of the rad/s, below which a body on the floor is at rest
 
 
@@ -49,18 +53,36 @@ def _nearest(distance: jax.Array, count: int) -> jax.Array:
     return lax.top_k(-distance, count)[1]
 
 
+def _circles(robot: RobotModel, state: Any) -> tuple[jax.Array, jax.Array]:
+    """Circles `[q, 2]` that cover the robot and their radii `[q]`, enlarged by how far they may get in an env step."""
+    duration = SUBSTEPS * robot.timestep
+    offset = np.array([circle[:2] for circle in robot.outline])
+    lever, radius = np.linalg.norm(offset, axis=1), np.array([circle[2] for circle in robot.outline])
+    motion = robot.velocity(state)
+    speed = jnp.sqrt(jnp.sum(jnp.square(motion[:2])))
+    spin = jnp.maximum(jnp.abs(motion[robot.spin]), _SPIN)
+    centres = robot.origin(state)[:2] + rotate(jnp.asarray(offset, speed.dtype), state.yaw)
+    return centres, radius + _LEEWAY + duration * (speed + spin * lever)
+
+
 def _gaps(scene: Scene, robot: RobotModel, state: Any, scenery: Scenery) -> tuple[jax.Array, jax.Array]:
     """Room (m) left at least before the robot could touch obstacles `[o]` and bodies `[m]` within one env step."""
-    duration = SUBSTEPS * robot.timestep
-    origin = robot.origin(state)[:2]
-    speed = jnp.sqrt(jnp.sum(jnp.square(robot.velocity(state)[:2])))
-    reach = robot.reach + _LEEWAY + duration * speed
-    to_obstacles = jnp.sqrt(jnp.sum(jnp.square(scenery.obstacles - origin), axis=1)) - reach - scene.obstacle_radius
+    centres, radii = _circles(robot, state)
+    apart = jnp.sqrt(jnp.sum(jnp.square(scenery.obstacles[:, None] - centres), axis=-1))
+    to_obstacles = jnp.min(apart - radii, axis=1) - scene.obstacle_radius
     if scene.body is None:
         return to_obstacles, jnp.zeros(0)
-    drift = duration * jnp.sqrt(jnp.sum(jnp.square(scenery.bodies.velocity[:, :2]), axis=1))
-    apart = jnp.sqrt(jnp.sum(jnp.square(scenery.bodies.position[:, :2] - origin), axis=1))
-    return to_obstacles, apart - drift - reach - scene.body.reach
+    kind, duration = scene.body, SUBSTEPS * robot.timestep
+
+    def gap(body: Bodies) -> jax.Array:
+        turn = rotation.matrix(body.rotation)
+        lean = kind.extent[2] * jnp.sqrt(jnp.sum(jnp.square(turn[2, :2])))
+        local = jnp.abs((centres - body.position[:2]) @ turn[:2, :2]) - jnp.asarray(kind.extent[:2], turn.dtype)
+        drift = duration * jnp.sqrt(jnp.sum(jnp.square(body.velocity[:2])))
+        away = jnp.sqrt(jnp.sum(jnp.square(jnp.maximum(local, 0)), axis=-1))
+        return jnp.min(away - radii) - lean - drift
+
+    return to_obstacles, jax.vmap(gap)(scenery.bodies)
 
 
 def in_reach(scene: Scene, robot: RobotModel, state: Any, bodies: Bodies, obstacles: jax.Array) -> jax.Array:
@@ -78,6 +100,7 @@ def _together(
     from.
     """
     lead = 0 if robot.wheels is None else 1
+    iterations = max(robot.iterations, scene.iterations)
 
     def accelerate(
         state: Any, bodies: Bodies, near: jax.Array, action: jax.Array, time: jax.Array, start: jax.Array
@@ -87,7 +110,7 @@ def _together(
         placed = jnp.concatenate([near, height], axis=1) - origin
         rows, hits, bumps = contact_rows(scene, robot, robot.frames(state), origin[2], origin, bodies, placed)
         mass, force, velocity = smooth_terms(scene, robot, state, action, bodies, time)
-        return minimise(as_problem(rows, mass, force, velocity), start, robot.iterations), hits, bumps
+        return minimise(as_problem(rows, mass, force, velocity), start, iterations), hits, bumps
 
     def step(inputs: tuple[Any, Scenery, Bodies, jax.Array, jax.Array]) -> tuple[Any, Bodies, Touch]:
         state, scenery, alone, action, time = inputs
@@ -121,7 +144,7 @@ def _together(
     return step
 
 
-def _carried(scene: Scene, body: Bodies, time: jax.Array, timestep: float) -> Bodies:
+def carried(scene: Scene, body: Bodies, time: jax.Array, timestep: float) -> Bodies:
     """A welded body that touches nothing, one env step later."""
     assert scene.body is not None
     kind = scene.body
@@ -181,7 +204,7 @@ def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 32) -> Step:
         if slide is not None:
             alone = jax.vmap(slide)(_moving(bodies) & ~near, bodies, bodies)
         elif scene.body is not None:
-            alone = jax.vmap(lambda body: _carried(scene, body, time, robot.timestep))(bodies)
+            alone = jax.vmap(lambda body: carried(scene, body, time, robot.timestep))(bodies)
         else:
             alone = bodies
         none = Touch(jnp.zeros(scene.obstacles, bool), jnp.zeros(scene.bodies, bool))

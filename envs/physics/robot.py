@@ -76,7 +76,8 @@ class RobotModel:
     boxes: Shapes
     wheels: Shapes | None  # that roll on the floor, one a part
     timestep: float  # s
-    reach: float  # m, radius of a circle in the plane around the origin that holds the robot
+    outline: tuple[tuple[float, float, float], ...]  # circles (x, y, radius) in m that cover it, seen from above
+    spin: int  # which of the velocities is the yaw rate
     iterations: int  # Newton steps that solve its contacts with the floor and with obstacles
     origin: Callable[[Any], jax.Array]  # state -> [3] m in the world
     frames: Callable[[Any], Frames]

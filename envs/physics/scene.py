@@ -29,6 +29,11 @@ class Scene:
         return 6 if self.body is None or len(self.body.halves) == 1 else 16
 
     @property
+    def iterations(self) -> int:
+        """Newton steps that its bodies' contacts need: those with the floor come and go, also in large numbers."""
+        return 4 if self.body is None or self.body.welded else 8
+
+    @property
     def together(self) -> int:
         """Bodies that a robot can touch at once: gremlins keep too far apart from each other for two."""
         return min(self.bodies, 1 if self.body is None or self.body.welded else 2)
