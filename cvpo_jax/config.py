@@ -37,6 +37,8 @@ class EnvConfig:
     """Environments stepped together, over all devices."""
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
+    contacts: Literal["exact", "overlap"] = "overlap"
+    """Point on the port: `overlap` counts touching but moves nothing, quick to compile; `exact` is MuJoCo's contacts."""
     episode_length: int = 0
     """Steps of an episode; 0: the task's own."""
 

@@ -60,9 +60,13 @@ class Program:
 def make_env(config: Config, num_envs: int) -> VectorEnv:
     """`num_envs` environments of the experiment's task in one vector; raises ConfigError where there is none."""
     names = tuple(config.algo.constraint_limits) if config.algo.constraints else ()
-    options: dict[str, Any] = {"layout": config.env.layout, "constraints": names}
+    options: dict[str, Any] = {"constraints": names} if names else {}
+    if config.env.layout != "random":
+        options["layout"] = config.env.layout
     if config.env.episode_length:
         options["episode_length"] = config.env.episode_length
+    if config.env.backend == "brax" and config.env.id.startswith("SafetyPoint"):
+        options["contacts"] = config.env.contacts
     try:
         if config.env.backend == "gymnasium":
             return envs.make(config.env.id, backend="gymnasium", num_envs=num_envs, **options)
