@@ -38,7 +38,7 @@ class EnvConfig:
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
     contacts: Literal["exact", "overlap"] = "overlap"
-    """Point on the port: `overlap` counts touching but moves nothing, quick to compile; `exact` is MuJoCo's contacts."""
+    """Point on the port: with `overlap` touching counts but moves nothing, quick to compile; `exact`: MuJoCo's."""
     episode_length: int = 0
     """Steps of an episode; 0: the task's own."""
 

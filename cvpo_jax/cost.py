@@ -36,7 +36,9 @@ class Controller(struct.PyTreeNode):
 def initial_controller(num_constraints: int) -> Controller:
     """Before anything was measured."""
     # Separate arrays, since the state is donated and a buffer may be given away only once.
-    return Controller(jnp.zeros(num_constraints), jnp.zeros(num_constraints), jnp.full(num_constraints, INITIAL_PRESSURE))
+    return Controller(
+        jnp.zeros(num_constraints), jnp.zeros(num_constraints), jnp.full(num_constraints, INITIAL_PRESSURE)
+    )
 
 
 def threshold_from_limit(limit: ArrayLike, gamma: ArrayLike, episode_length: int) -> jax.Array:

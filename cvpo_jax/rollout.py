@@ -80,7 +80,6 @@ def collect(
     env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, random: bool, axis: str | None
 ) -> tuple[TrainState, Collection, jax.Array]:
     """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
-
     # The cost of the policy that will be used is measured; without greedy environments, that of the exploring one.
     measured = greedy_envs(state.setup, env.num_envs) or env.num_envs
 

@@ -29,7 +29,8 @@ class NavigationEnv(SafeEnv):
     `robot` is a module such as `envs.robots.point`, `model` the same robot as the physics knows it. `constraints` names
     the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"` begins every episode in
     the one layout drawn from `seed`. `contacts="overlap"` tells what touches but moves nothing by it, which is quick to
-    compile and to step; "exact" solves MuJoCo's contacts. `control_step` (s) lets each action act longer than the original's ten substeps.
+    compile and to step; "exact" solves MuJoCo's contacts. `control_step` (s) lets each action act longer than the
+    original's ten substeps.
     """
 
     def __init__(

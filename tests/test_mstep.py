@@ -1,4 +1,4 @@
-"""The M-step on a problem with a known answer: one state, weights of fixed moments, parameters that are the Gaussian."""
+"""The M-step on a problem with a known answer: the parameters are the Gaussian, the weights have fixed moments."""
 
 import jax
 import jax.numpy as jnp

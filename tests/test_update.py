@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from brax.training.types import UInt64
 
 from cvpo_jax import AlgoConfig, Batch, learner, update_step

@@ -63,7 +63,7 @@ class Bandit(ToyEnv):
 
 
 class Chain(ToyEnv):
-    """Two states: the action's sign chooses the next; state 1 pays 1 and costs 1 a step. The best return is L itself."""
+    """Two states, chosen by the action's sign; state 1 pays 1 and costs 1 a step. The best return is L itself."""
 
     def outcome(self, place, action):
         there = (action > 0).astype(jnp.float32)
