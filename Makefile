@@ -43,7 +43,7 @@ types: install ## mypy
 	$(BIN)/mypy
 
 test: install gl lint types ## lint, types and tests; ARGS="-m slow" for the long ones
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 # Pictures of the genuine environment need an offscreen GL library; without one those tests skip.
 gl:

@@ -11,8 +11,10 @@ import optax
 from brax.training.acme import running_statistics
 
 from cvpo_jax import cost, critic, devices, mstep
-from cvpo_jax.estep import DualSolution, attainable_cost_decrease, solve_dual
+from cvpo_jax.estep import LAM_MAX, DualSolution, attainable_cost_decrease, solve_dual
 from cvpo_jax.types import Batch, Metrics, Multipliers, Params, TrainState
+
+MAX_NORMALIZED_LAM = 10.0
 
 
 def update(state: TrainState, batch: Batch, *, axis: str | None = None) -> tuple[TrainState, Metrics]:
@@ -116,9 +118,11 @@ def estep(state: TrainState, values: jax.Array, axis: str | None) -> tuple[DualS
     threshold = paper
     if setup.controlled:
         threshold = cost.controlled_threshold(pressure, mean_cost, attainable_cost_decrease(costs, hyper.kl))
-    solution = solve_dual(reward, costs, threshold, hyper.kl, warm_start=state.duals)
-    predicted = cost.episodic_cost(mean_cost, hyper.gamma, setup.episode_length)
     spread = costs.std(-1).mean(-1) / (reward.std(-1).mean() + 1e-6)
+    # An infeasible threshold drives lam to its cap, and weights that all but ignore reward undo what was learned.
+    lam_max = jnp.minimum(MAX_NORMALIZED_LAM / (spread + 1e-6), LAM_MAX)
+    solution = solve_dual(reward, costs, threshold, hyper.kl, warm_start=state.duals, lam_max=lam_max)
+    predicted = cost.episodic_cost(mean_cost, hyper.gamma, setup.episode_length)
     metrics = {
         "estep/eta": solution.eta,
         "estep/kl_ratio": solution.kl / hyper.kl,

@@ -13,6 +13,8 @@ from cvpo_jax.checkpoint import CheckpointError
 from cvpo_jax.policy import load_state
 from cvpo_jax.update import normalize_observation
 
+pytestmark = pytest.mark.xdist_group("tiny_run")  # compiled once, by one worker
+
 
 def test_a_policy_gives_the_mean_and_with_a_key_a_sample(tiny_run):
     policy, state = load_policy(tiny_run), load_state(tiny_run)

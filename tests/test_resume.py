@@ -17,6 +17,8 @@ from cvpo_jax.policy import load_state
 from cvpo_jax.program import build
 from cvpo_jax.rundir import load_config
 
+pytestmark = pytest.mark.xdist_group("tiny_run")  # compiled once, by one worker
+
 PATIENCE = 300.0
 
 

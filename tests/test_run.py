@@ -15,6 +15,8 @@ from cvpo_jax import Config, run, terminal
 from cvpo_jax.logs import read_metrics
 from cvpo_jax.rundir import load_config
 
+pytestmark = pytest.mark.xdist_group("tiny_run")  # compiled once, by one worker
+
 EPOCH_ENDS = [720, 1232, 1744, 2256]
 
 
