@@ -51,7 +51,8 @@ def test_an_ended_episode_reports_its_last_step_and_shows_the_next(vector: tuple
     goals = (state.pipeline_state.objects["goal"], first.pipeline_state.objects["goal"])
     assert np.all(np.any(np.asarray(goals[0] != goals[1]), axis=(1, 2))), "a new layout each episode"
     np.testing.assert_array_equal(state.obs[:, 3:9], 0.0)  # at rest
-    np.testing.assert_array_equal(state.obs, jax.jit(jax.vmap(env.env.observe))(state.pipeline_state))
+    # Two programs round differently: a unit in the last place.
+    np.testing.assert_allclose(state.obs, jax.jit(jax.vmap(env.env.observe))(state.pipeline_state), atol=1e-6)
 
 
 def test_episodes_are_reproducible_from_their_key(vector: tuple) -> None:

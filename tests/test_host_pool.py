@@ -139,7 +139,10 @@ def test_no_process_survives_its_pool(make_pool):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_survives_its_parent(how):
     """Even one that hangs, of a parent that had no time to say good-bye."""
+    # A shell that starts the tests in the background has SIGINT ignored, and Python would leave it so.
     code = """if True:
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         import numpy as np
         from envs.host_pool import WorkerPool
         from tests.toy_host import HANG, SPEC, ToyEnv

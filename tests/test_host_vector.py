@@ -124,7 +124,10 @@ def test_every_device_of_a_pmap_has_environments_of_its_own():
 
 @pytest.mark.parametrize("transform", ["jit", "pmap"])
 def test_ctrl_c_ends_a_compiled_loop_within_seconds(transform):
+    # A shell that starts the tests in the background has SIGINT ignored, and Python would leave it so.
     code = f"""if True:
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         import jax, jax.numpy as jnp
         from envs.host_vector import HostVectorEnv, host_errors
         from tests.toy_host import ToyEnv
