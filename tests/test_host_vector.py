@@ -152,9 +152,12 @@ def test_ctrl_c_ends_a_compiled_loop_within_seconds(transform):
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    assert process.stdout.readline() == "running\n"
-    started = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
-    assert output.splitlines()[-1] == "interrupted"
-    assert time.monotonic() - started < 10
+    try:
+        assert process.stdout.readline() == "running\n"
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+        assert output.splitlines()[-1] == "interrupted"
+        assert time.monotonic() - started < 10
+    finally:
+        process.kill()
