@@ -48,10 +48,3 @@ def cross(left: jax.Array, right: jax.Array) -> jax.Array:
     a, b, c = left[..., 0], left[..., 1], left[..., 2]
     x, y, z = right[..., 0], right[..., 1], right[..., 2]
     return jnp.stack([b * z - c * y, c * x - a * z, a * y - b * x], axis=-1)
-
-
-def skew(vector: jax.Array) -> jax.Array:
-    """The matrix `[3, 3]` that multiplies by a cross product with `vector` `[3]` from the left."""
-    x, y, z = vector
-    zero = jnp.zeros_like(x)
-    return jnp.array([[zero, -z, y], [z, zero, -x], [-y, x, zero]])
