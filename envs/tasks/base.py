@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from envs.layout import Place, Places
+from envs.layout import Place, Places, resample_place
 from envs.world import Kind, World
 
 
@@ -106,6 +106,11 @@ class Task:
         """Place of the first object of the kind `name`."""
         names = [kind.name for kind in self.kinds]
         return 1 + sum(kind.count for kind in self.kinds[: names.index(name)])
+
+    def new_goal(self, world: World, wanted: jax.Array, key: jax.Array) -> World:
+        """The world with its goal at a new place that keeps clear of everything, where `wanted` `[]`."""
+        goal = resample_place(key, self.places, self.index("goal"), self.joined(world), wanted)
+        return world.replace(objects=world.objects | {"goal": goal[None]})
 
 
 def distance(first: jax.Array, second: jax.Array) -> jax.Array:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from envs.layout import resample_place
 from envs.tasks.base import Task, distance, flag, in_hazard
 from envs.world import Kind, World
 
@@ -31,13 +30,9 @@ class Goal(Task):
     def _reached(self, world: World) -> jax.Array:
         return self._to_goal(world) <= self.kind("goal").size
 
-    def _new_goal(self, world: World, wanted: jax.Array, key: jax.Array) -> World:
-        goal = resample_place(key, self.places, self.index("goal"), self.joined(world), wanted)
-        return world.replace(objects=world.objects | {"goal": goal[None]})
-
     def begin(self, world: World, key: jax.Array) -> World:
         """The original draws the goal a second time at reset."""
-        return self._new_goal(world, jnp.bool_(True), key)
+        return self.new_goal(world, jnp.bool_(True), key)
 
     def reward(self, before: World, after: World) -> jax.Array:
         """Decrease of the distance to the goal, 1 on reaching it."""
@@ -54,7 +49,7 @@ class Goal(Task):
 
     def advance(self, world: World, key: jax.Array) -> World:
         """A reached goal moves to a free place."""
-        return self._new_goal(world, self._reached(world), key)
+        return self.new_goal(world, self._reached(world), key)
 
 
 def level(number: int) -> Goal:

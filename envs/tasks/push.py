@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from envs.layout import resample_place
 from envs.tasks.base import Task, distance, flag, in_hazard
 from envs.world import Kind, World
 
@@ -34,13 +33,9 @@ class Push(Task):
     def _reached(self, world: World) -> jax.Array:
         return self._box_to_goal(world, world.objects["goal"][0]) <= self.kind("goal").size
 
-    def _new_goal(self, world: World, wanted: jax.Array, key: jax.Array) -> World:
-        goal = resample_place(key, self.places, self.index("goal"), self.joined(world), wanted)
-        return world.replace(objects=world.objects | {"goal": goal[None]})
-
     def begin(self, world: World, key: jax.Array) -> World:
         """The original draws the goal a second time at reset."""
-        return self._new_goal(world, jnp.bool_(True), key)
+        return self.new_goal(world, jnp.bool_(True), key)
 
     def reward(self, before: World, after: World) -> jax.Array:
         """Decrease of the distances robot to box and box to goal, 1 when the box is there."""
@@ -58,7 +53,7 @@ class Push(Task):
 
     def advance(self, world: World, key: jax.Array) -> World:
         """A reached goal moves to a free place."""
-        return self._new_goal(world, self._reached(world), key)
+        return self.new_goal(world, self._reached(world), key)
 
 
 def level(number: int) -> Push:
