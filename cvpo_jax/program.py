@@ -57,8 +57,11 @@ class Program:
         return self.schedule.iterations * self.schedule.updates
 
 
-def make_env(config: Config, num_envs: int) -> VectorEnv:
-    """`num_envs` environments of the experiment's task in one vector; raises ConfigError where there is none."""
+def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> VectorEnv:
+    """`num_envs` environments of the experiment's task in one vector; raises ConfigError where there is none.
+
+    `staggered` spreads those of the port over the phases of an episode, so that a mean over fewer steps sees them all.
+    """
     names = tuple(config.algo.constraint_limits) if config.algo.constraints else ()
     options: dict[str, Any] = {"constraints": names} if names else {}
     if config.env.layout != "random":
@@ -70,7 +73,7 @@ def make_env(config: Config, num_envs: int) -> VectorEnv:
     try:
         if config.env.backend == "gymnasium":
             return envs.make(config.env.id, backend="gymnasium", num_envs=num_envs, **options)
-        return envs.vectorise(envs.make(config.env.id, **options), num_envs)
+        return envs.vectorise(envs.make(config.env.id, **options), num_envs, staggered=staggered)
     except (ValueError, ImportError) as error:
         raise ConfigError(f"--env.id {config.env.id} --env.backend {config.env.backend}: {error}") from error
 
@@ -82,7 +85,7 @@ def build(config: Config) -> Program:
     for name, value in (("env.num_envs", config.env.num_envs), ("algo.batch_size", config.algo.batch_size)):
         if value % len(chosen):
             raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(chosen)} devices")
-    env = make_env(config, config.env.num_envs // len(chosen))
+    env = make_env(config, config.env.num_envs // len(chosen), staggered=True)
     setup = Setup.from_config(
         config.algo,
         observation_size=env.observation_size,

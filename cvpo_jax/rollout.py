@@ -15,8 +15,12 @@ from envs.base import VectorEnv
 
 
 class EpisodeSums(struct.PyTreeNode):
-    """Sums over the episodes under way, and over those that ended since the last report."""
+    """Sums over the episodes under way, and over the whole ones that ended since the last report.
 
+    The first episodes of staggered environments are cut early, and count nowhere.
+    """
+
+    steps: jax.Array  # [N]
     reward: jax.Array  # [N]
     cost: jax.Array  # [N, C]
     finished: jax.Array  # [] episodes
@@ -29,19 +33,29 @@ class EpisodeSums(struct.PyTreeNode):
         """Nothing seen yet."""
         none = jnp.zeros(num_constraints)
         return cls(
-            jnp.zeros(num_envs), jnp.zeros((num_envs, num_constraints)), jnp.zeros(()), jnp.zeros(()), none, none
+            steps=jnp.zeros(num_envs, jnp.int32),
+            reward=jnp.zeros(num_envs),
+            cost=jnp.zeros((num_envs, num_constraints)),
+            finished=jnp.zeros(()),
+            finished_reward=jnp.zeros(()),
+            finished_cost=none,
+            finished_over=none,
         )
 
-    def add(self, reward: jax.Array, cost: jax.Array, ended: jax.Array, limit: jax.Array) -> "EpisodeSums":
-        """Take in one step of rewards `[N]`, costs `[N, C]` and ends of episodes `[N]`."""
-        reward, cost = self.reward + reward, self.cost + cost
+    def add(self, transition: Transition, limit: jax.Array, episode_length: int) -> "EpisodeSums":
+        """Take in one step of all environments; an episode is over the limit `[C]` where its cost is above it."""
+        steps = self.steps + 1
+        reward, cost = self.reward + transition.reward, self.cost + transition.cost
+        going_on = 1 - jnp.maximum(transition.done, transition.truncation)
+        whole = jnp.maximum(transition.done, transition.truncation * (steps >= episode_length))
         return EpisodeSums(
-            reward=reward * (1 - ended),
-            cost=cost * (1 - ended)[:, None],
-            finished=self.finished + ended.sum(),
-            finished_reward=self.finished_reward + (reward * ended).sum(),
-            finished_cost=self.finished_cost + (cost * ended[:, None]).sum(0),
-            finished_over=self.finished_over + ((cost > limit) * ended[:, None]).sum(0),
+            steps=steps * going_on.astype(steps.dtype),
+            reward=reward * going_on,
+            cost=cost * going_on[:, None],
+            finished=self.finished + whole.sum(),
+            finished_reward=self.finished_reward + (reward * whole).sum(),
+            finished_cost=self.finished_cost + (cost * whole[:, None]).sum(0),
+            finished_over=self.finished_over + ((cost > limit) * whole[:, None]).sum(0),
         )
 
     def report(self) -> tuple["EpisodeSums", Metrics]:
@@ -96,8 +110,7 @@ def collect(
             done=env_state.done,
             truncation=env_state.info["truncation"],
         )
-        ended = jnp.maximum(transition.done, transition.truncation)
-        sums = collection.episode.add(transition.reward, transition.cost, ended, state.hyper.cost_limit)
+        sums = collection.episode.add(transition, state.hyper.cost_limit, env.episode_length)
         bad = sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost))
         stored = replay.insert(collection.replay, transition)
         return Collection(env_state, stored, sums, key), (observation, transition.cost[:measured].mean(0), bad)

@@ -14,6 +14,10 @@ import jax.numpy as jnp
 from brax.envs import Env, State
 from jax import lax
 
+PHASES = 16
+"""Staggered episodes end at this many different steps: each end costs a reset of all copies."""
+_EPISODE = ("key", "steps", "length")
+
 
 class SafeEnv(Env):
     """A Brax environment with costs and a time limit."""
@@ -50,13 +54,18 @@ class VectorEnv(Protocol):
 
 
 class CompiledVectorEnv:
-    """N copies of a `SafeEnv` by `vmap`; pure, so that it can be jitted, scanned, vmapped and pmapped."""
+    """N copies of a `SafeEnv` by `vmap`; pure, so that it can be jitted, scanned, vmapped and pmapped.
 
-    def __init__(self, env: SafeEnv, num_envs: int) -> None:
+    `staggered` cuts the first episodes at different steps, so that the copies are spread over the phases of an episode
+    from then on; `info["length"]` `[N]` is the step at which the episode under way is cut.
+    """
+
+    def __init__(self, env: SafeEnv, num_envs: int, *, staggered: bool = False) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: at least 1 is needed")
         self.env = env
         self.num_envs = num_envs
+        self.staggered = staggered
         self.observation_size = int(env.observation_size)
         self.action_size = env.action_size
         self.episode_length = env.episode_length
@@ -65,19 +74,28 @@ class CompiledVectorEnv:
 
     def reset(self, key: jax.Array) -> State:
         """States of N new episodes."""
-        return self._begin(jax.random.split(key, self.num_envs))
+        state = self._begin(jax.random.split(key, self.num_envs))
+        if not self.staggered:
+            return state
+        phase = 1 + jnp.arange(self.num_envs, dtype=jnp.int32) % PHASES
+        return state.replace(info=state.info | {"length": -(-phase * self.episode_length // PHASES)})
 
     def step(self, state: State, action: jax.Array) -> State:
         """One step of all; where an episode ends, the next one begins."""
         stepped = jax.vmap(self.env.step)(state, action)
-        stepped = stepped.replace(info=stepped.info | {"steps": state.info["steps"] + 1})
-        ended = jnp.maximum(stepped.done, stepped.info["truncation"]) > 0
+        steps = state.info["steps"] + 1
+        truncation = jnp.maximum(stepped.info["truncation"], steps >= state.info["length"])
+        stepped = stepped.replace(info=stepped.info | {"steps": steps, "truncation": truncation})
+        ended = jnp.maximum(stepped.done, truncation) > 0
         return lax.cond(jnp.any(ended), self._renew, lambda stepped, _: stepped, stepped, ended)
 
     def _begin(self, keys: jax.Array) -> State:
         split = jax.vmap(jax.random.split)(keys)
         state = jax.vmap(self.env.reset)(split[:, 0])
-        return state.replace(info=state.info | {"key": split[:, 1], "steps": jnp.zeros(self.num_envs, jnp.int32)})
+        steps = jnp.zeros(self.num_envs, jnp.int32)
+        return state.replace(
+            info=state.info | {"key": split[:, 1], "steps": steps, "length": jnp.full_like(steps, self.episode_length)}
+        )
 
     def _renew(self, stepped: State, ended: jax.Array) -> State:
         fresh = self._begin(stepped.info["key"])
@@ -88,13 +106,13 @@ class CompiledVectorEnv:
         return stepped.replace(
             obs=choose(fresh.obs, stepped.obs),
             pipeline_state=jax.tree.map(choose, fresh.pipeline_state, stepped.pipeline_state),
-            info=stepped.info | {name: choose(fresh.info[name], stepped.info[name]) for name in ("key", "steps")},
+            info=stepped.info | {name: choose(fresh.info[name], stepped.info[name]) for name in _EPISODE},
         )
 
 
-def vectorise(env: SafeEnv, num_envs: int) -> VectorEnv:
-    """`num_envs` copies of `env` side by side."""
-    return CompiledVectorEnv(env, num_envs)
+def vectorise(env: SafeEnv, num_envs: int, *, staggered: bool = False) -> VectorEnv:
+    """`num_envs` copies of `env` side by side; `staggered`: their first episodes are cut at different steps."""
+    return CompiledVectorEnv(env, num_envs, staggered=staggered)
 
 
 def select_costs(components: dict[str, jax.Array], constraints: Sequence[str]) -> jax.Array:

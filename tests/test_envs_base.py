@@ -5,10 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from brax.envs import State
 from brax.envs.wrappers import training
 
 import envs
-from envs.base import select_costs
+from envs.base import PHASES, SafeEnv, select_costs
 
 IDS = tuple(task_id for task_id in envs.task_ids() if "Velocity" not in task_id and "Car" not in task_id)
 SHORT = 7
@@ -53,6 +54,42 @@ def test_an_ended_episode_reports_its_last_step_and_shows_the_next(vector: tuple
     np.testing.assert_array_equal(state.obs[:, 3:9], 0.0)  # at rest
     # Two programs round differently: a unit in the last place.
     np.testing.assert_allclose(state.obs, jax.jit(jax.vmap(env.env.observe))(state.pipeline_state), atol=1e-6)
+
+
+class Clock(SafeEnv):
+    """Nothing but time: an episode of 32 steps."""
+
+    episode_length = 32
+    cost_names = ("cost",)
+    num_constraints = 1
+    observation_size = 1
+    action_size = 1
+    backend = "none"
+
+    def reset(self, rng: jax.Array) -> State:
+        del rng
+        zero = jnp.zeros(())
+        return State(zero, zero[None], zero, zero, {}, {"cost": zero[None], "truncation": zero})
+
+    def step(self, state: State, action: jax.Array) -> State:
+        now = state.pipeline_state + 1
+        over = (now >= self.episode_length).astype(jnp.float32)
+        return state.replace(pipeline_state=now, obs=now[None], info=state.info | {"truncation": over})
+
+
+def test_staggered_episodes_are_spread_over_the_phases() -> None:
+    env = envs.vectorise(Clock(), 2 * PHASES, staggered=True)
+
+    def step(state: State, _: None) -> tuple[State, jax.Array]:
+        state = env.step(state, jnp.zeros((env.num_envs, 1)))
+        return state, state.info["truncation"]
+
+    _, cut = jax.lax.scan(step, env.reset(jax.random.PRNGKey(0)), None, length=2 * Clock.episode_length)
+    first = np.argmax(cut, axis=0) + 1
+    np.testing.assert_array_equal(first, np.tile(np.arange(2, 34, 2), 2))
+    # After the first, every episode is whole, and each step that ends any ends one copy of each half.
+    np.testing.assert_array_equal(cut[32:], cut[:32])
+    np.testing.assert_array_equal(np.unique(cut.sum(1)), [0.0, 2.0])
 
 
 def test_episodes_are_reproducible_from_their_key(vector: tuple) -> None:
