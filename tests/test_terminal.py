@@ -1,0 +1,50 @@
+"""Exit statuses and lines of entry points."""
+
+import subprocess
+import sys
+
+import pytest
+
+from cvpo_jax import ConfigError, terminal
+from cvpo_jax.checkpoint import CheckpointError
+from cvpo_jax.train import TrainingError
+
+
+def raising(error):
+    def command(arguments):
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize("kind", [ConfigError, CheckpointError, TrainingError])
+def test_what_a_user_can_mend_is_one_line_and_status_2(kind, capsys):
+    assert terminal.main(raising(kind("--x is 1: make it 2")), []) == terminal.WRONG == 2
+    assert capsys.readouterr() == ("", "error: --x is 1: make it 2\n")
+
+
+def test_an_interrupt_says_how_to_go_on(capsys):
+    assert terminal.main(raising(KeyboardInterrupt()), []) == terminal.INTERRUPTED == 130
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_a_defect_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        terminal.main(raising(ZeroDivisionError()), [])
+
+
+def test_a_command_gets_the_arguments_given_or_those_of_the_process(monkeypatch):
+    seen = []
+    assert terminal.main(seen.append, ["a", "b"]) == 0
+    monkeypatch.setattr(sys, "argv", ["program", "c"])
+    assert terminal.main(seen.append) == 0
+    assert seen == [["a", "b"], ["c"]]
+
+
+def test_a_line_leaves_the_process_when_it_is_printed():
+    """Through a pipe, where Python would hold it back until the end."""
+    code = "from cvpo_jax import terminal\nterminal.main(lambda arguments: (print('early'), input()), [])\n"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "early\n"
+    process.communicate("\n", timeout=60)
+    assert process.returncode == 0
