@@ -60,9 +60,11 @@ def save(manager: CheckpointManager, step: int, content: Checkpoint, score: floa
     manager.save(step, args=items, metrics={"score": score}, force=True)
 
 
-def restore(manager: CheckpointManager, state: TrainState, collection: Collection) -> Checkpoint:
-    """Read the latest checkpoint into the structure and shapes of `state` (one replica) and `collection`."""
-    items = _read(manager, None, {"state": state, "collection": collection}, progress=ocp.args.JsonRestore())
+def restore(
+    manager: CheckpointManager, state: TrainState, collection: Collection, step: int | None = None
+) -> Checkpoint:
+    """Read the latest checkpoint, or the one at `step`, into the shapes of `state` (one replica) and `collection`."""
+    items = _read(manager, step, {"state": state, "collection": collection}, progress=ocp.args.JsonRestore())
     return Checkpoint(items["state"], items["collection"], items["progress"]["seconds"])
 
 

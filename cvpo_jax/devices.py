@@ -63,6 +63,11 @@ def mean(tree: Tree, axis: str | None) -> Tree:
     return tree if axis is None else jax.lax.pmean(tree, axis)
 
 
+def total(tree: Tree, axis: str | None) -> Tree:
+    """The sum over devices of every leaf."""
+    return tree if axis is None else jax.lax.psum(tree, axis)
+
+
 def gather(x: jax.Array, dimension: int, axis: str | None) -> jax.Array:
     """The shards of all devices joined along `dimension`: `[.., b, ..]` becomes `[.., B, ..]`."""
     return x if axis is None else jax.lax.all_gather(x, axis, axis=dimension, tiled=True)

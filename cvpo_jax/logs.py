@@ -20,12 +20,15 @@ HEADER = COLUMNS.format(
 
 
 class Logs:
-    """Where a run reports: use as a context manager, so that the files are closed and the bar is taken down."""
+    """Where a run reports: use as a context manager, so that the files are closed and the bar is taken down.
 
-    def __init__(self, run_dir: Path, total_steps: int) -> None:
+    A quiet one writes to files only.
+    """
+
+    def __init__(self, run_dir: Path, total_steps: int, *, quiet: bool = False) -> None:
         self._file = (run_dir / METRICS).open("a", buffering=1)
         self._board = SummaryWriter(str(run_dir / "tensorboard"))
-        self._console = Console()
+        self._console = Console(quiet=quiet)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -34,7 +37,7 @@ class Logs:
             TimeRemainingColumn(),
             console=self._console,
             # Without a terminal a bar would fill the log with copies of itself.
-            disable=not self._console.is_terminal,
+            disable=quiet or not self._console.is_terminal,
         )
         self._task = self._progress.add_task("compiling", total=total_steps)
         self._header_due = True

@@ -3,7 +3,7 @@
 Letters: D devices, N environments over all devices, n = N / D on one, T episode length.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +20,8 @@ from cvpo_jax.update import update
 from envs.base import VectorEnv
 
 Epoch = Callable[[TrainState, Collection], tuple[TrainState, Collection, Metrics]]
+Parts = tuple[TrainState, Collection]
+"""What a checkpoint holds of a trial: one replica of its state, and its collections with a leading axis D."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,39 @@ class Program:
         """Updates an epoch."""
         return self.schedule.iterations * self.schedule.updates
 
+    # What the training loop needs; a population of trials answers for each of them (cvpo_jax.population).
+
+    @property
+    def trial_devices(self) -> int:
+        """Devices a trial is spread over."""
+        return len(self.chosen)
+
+    @property
+    def configs(self) -> tuple[Config, ...]:
+        """The configuration of each trial: here of the only one."""
+        return (self.config,)
+
+    def fresh(self) -> tuple[TrainState, Collection]:
+        """State and collections at the start of a run."""
+        return self.start(jax.random.PRNGKey(self.config.train.seed))
+
+    def split(self, state: TrainState, collection: Collection) -> Iterator[Parts]:
+        """Each trial's part of `state` and `collection`."""
+        yield devices.first(state), collection
+
+    def join(self, parts: Sequence[Parts]) -> tuple[TrainState, Collection]:
+        """State and collections on the devices, from the parts of all trials."""
+        ((state, collection),) = parts
+        return devices.replicate(state, self.chosen), devices.place(collection, self.chosen)
+
+    def rows_of(self, metrics: Metrics) -> list[dict[str, float]]:
+        """Each trial's metrics."""
+        return [{name: float(value[0]) for name, value in metrics.items()}]
+
+    def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[Episodes]:
+        """Evaluate each trial under its key."""
+        return [self.evaluate(devices.first(state), keys[0])]
+
 
 def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> VectorEnv:
     """`num_envs` environments of the experiment's task in one vector; raises ConfigError where there is none.
@@ -86,13 +121,7 @@ def build(config: Config) -> Program:
         if value % len(chosen):
             raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(chosen)} devices")
     env = make_env(config, config.env.num_envs // len(chosen), staggered=True)
-    setup = Setup.from_config(
-        config.algo,
-        observation_size=env.observation_size,
-        action_size=env.action_size,
-        num_constraints=env.num_constraints,
-        episode_length=env.episode_length,
-    )
+    setup = make_setup(config, env)
     rows = config.train.replay_size // config.env.num_envs
     place = partial(devices.parallel, chosen=chosen)
     warmup = partial(rollout.warm_up, env, steps=schedule.warmup)
@@ -107,6 +136,17 @@ def build(config: Config) -> Program:
         warmup=place(partial(warmup, axis=devices.AXIS), donate_argnums=(0, 1)),
         epoch=place(partial(epoch, axis=devices.AXIS), donate_argnums=(0, 1)),
         evaluate=make_evaluation(make_env(config, config.eval.episodes), stochastic=config.eval.stochastic),
+    )
+
+
+def make_setup(config: Config, env: VectorEnv) -> Setup:
+    """The static choices of `config` for `env`."""
+    return Setup.from_config(
+        config.algo,
+        observation_size=env.observation_size,
+        action_size=env.action_size,
+        num_constraints=env.num_constraints,
+        episode_length=env.episode_length,
     )
 
 
@@ -170,7 +210,8 @@ def make_epoch(config: Config, schedule: Schedule, env: VectorEnv, num_devices: 
             iteration, (state, collection), None, length=schedule.iterations
         )
         sums, episodes = collection.episode.report()
-        metrics = jax.tree.map(jnp.mean, metrics) | {"nonfinite": bad.sum().astype(jnp.float32)} | episodes
+        bad = devices.total(bad.sum().astype(jnp.float32), axis)
+        metrics = jax.tree.map(jnp.mean, metrics) | {"nonfinite": bad} | episodes
         return state, collection.replace(episode=sums), metrics
 
     return epoch

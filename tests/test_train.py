@@ -38,7 +38,7 @@ class Failing(Bandit):
 
 
 def test_numbers_that_are_not_finite_stop_training_before_they_are_saved(tmp_path, monkeypatch):
-    monkeypatch.setattr(program, "make_env", lambda config, num_envs: Failing(num_envs))
+    monkeypatch.setattr(program, "make_env", lambda config, num_envs, **_: Failing(num_envs))
     config = replace(CONFIG, train=replace(CONFIG.train, devices=1), run_dir=str(tmp_path / "run"))
     with pytest.raises(TrainingError, match=r"not finite in the epoch that ended at step 1,232.*checkpoint is sound"):
         train(config)
@@ -51,7 +51,7 @@ def test_numbers_that_are_not_finite_stop_training_before_they_are_saved(tmp_pat
 
 @pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_replicas_stay_bit_identical(count, monkeypatch):
-    monkeypatch.setattr(program, "make_env", lambda config, num_envs: Bandit(num_envs))
+    monkeypatch.setattr(program, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
     built = program.build(replace(CONFIG, train=replace(CONFIG.train, devices=count)))
     state, collection = built.start(jax.random.PRNGKey(0))
     before = jax.device_get(devices.first(state).actor)
@@ -70,7 +70,7 @@ def test_replicas_stay_bit_identical(count, monkeypatch):
 
 def test_the_epoch_is_compiled_once(monkeypatch):
     """What an epoch returns is laid out as what it was given: anything else would compile it a second time."""
-    monkeypatch.setattr(program, "make_env", lambda config, num_envs: Bandit(num_envs))
+    monkeypatch.setattr(program, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
     built = program.build(replace(CONFIG, train=replace(CONFIG.train, devices=2)))
     state, collection = built.start(jax.random.PRNGKey(0))
     result = jax.eval_shape(built.epoch, state, collection)[:2]
