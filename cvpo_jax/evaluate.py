@@ -14,6 +14,7 @@ from cvpo_jax.episodes import make_evaluation, summarize
 from cvpo_jax.logs import Row, to_json
 from cvpo_jax.policy import load_state
 from cvpo_jax.program import make_env
+from envs.host_vector import host_scope
 
 
 def evaluate(
@@ -35,8 +36,9 @@ def evaluate(
     if backend:
         config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
     state = load_state(run_dir, step=step)
-    run = make_evaluation(make_env(config, episodes), stochastic=stochastic)
-    row = summarize(run(state, jax.random.PRNGKey(seed)), config.algo.cost_limits)
+    with host_scope():
+        run = make_evaluation(make_env(config, episodes), stochastic=stochastic)
+        row = summarize(run(state, jax.random.PRNGKey(seed)), config.algo.cost_limits)
     return {"step": int(state.env_steps), "episodes": episodes, "seed": seed} | row
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE_SECONDS = 5.0
 
 
 class Interruption:
@@ -14,26 +15,57 @@ class Interruption:
 
     def __init__(self) -> None:
         self.requested = False
+        self._told = False
 
     def handle(self, number: int, frame: object) -> None:
         """The signal handler."""
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        # Not print: the signal may have come in the middle of one.
-        os.write(2, b"\nstopping after this epoch; once more to stop at once\n")
+        self.tell()
+
+    def tell(self) -> None:
+        """Say, once, that the wish was heard."""
+        if not self._told:
+            self._told = True
+            # Not print: the signal may have come in the middle of one.
+            os.write(2, b"\nstopping after this epoch; once more to stop at once\n")
 
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Collect interrupts within the block; elsewhere than in the main thread they cannot be, and none is reported."""
+    """Collect interrupts within the block; elsewhere than in the main thread they cannot be, and none is reported.
+
+    Compiled code in the midst of an epoch hears no exception: GRACE_SECONDS after the second signal the process ends.
+    """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
+    arrivals, arriving = os.pipe()
+    os.set_blocking(arriving, False)
+    over = threading.Event()
+    threading.Thread(target=_watch, args=(arrivals, interruption, over), daemon=True).start()
     previous = {number: signal.signal(number, interruption.handle) for number in SIGNALS}
+    previous_arriving = signal.set_wakeup_fd(arriving)
     try:
         yield interruption
     finally:
+        over.set()
         for number, handler in previous.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(previous_arriving)
+        os.close(arriving)
+
+
+def _watch(arrivals: int, interruption: Interruption, over: threading.Event) -> None:
+    """See signals when they come: Python calls their handlers only once the main thread is back from compiled code."""
+    count = 0
+    while arrived := os.read(arrivals, 1):
+        if arrived[0] in SIGNALS:
+            count += 1
+            interruption.tell()
+        if count > 1 and not over.wait(GRACE_SECONDS):
+            os.write(2, b"stopped at once; --resume goes on from the last checkpoint\n")
+            os._exit(130)
+    os.close(arrivals)

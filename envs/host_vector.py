@@ -11,6 +11,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -24,11 +25,33 @@ from envs.host_env import HostEnv
 from envs.host_pool import HostError, WorkerPool
 
 log = logging.getLogger(__name__)
+_reports = logging.getLogger("jax._src.callback")
+
+
+_scope: ContextVar[list["HostVectorEnv"] | None] = ContextVar("scope", default=None)
+
+
+@contextlib.contextmanager
+def host_scope() -> Iterator[None]:
+    """Around the use of host environments: has errors as of `host_errors`, and ends the workers of all made within.
+
+    Without it workers end with the process, which first waits for the compiled loop that is still using them.
+    """
+    made: list[HostVectorEnv] = []
+    token = _scope.set(made)
+    try:
+        with host_errors():
+            yield
+    finally:
+        _scope.reset(token)
+        for env in made:
+            env.close()
 
 
 @contextlib.contextmanager
 def host_errors() -> Iterator[None]:
     """Turn JAX's report of a failed callback back into what the host raised: KeyboardInterrupt or HostError."""
+    _reports.addFilter(_is_not_ours)
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
@@ -36,8 +59,15 @@ def host_errors() -> Iterator[None]:
         if "KeyboardInterrupt" in report:
             raise KeyboardInterrupt from None
         if "HostError: " in report:
-            raise HostError(report.rpartition("HostError: ")[2]) from None
+            raise HostError(report.rpartition("HostError: ")[2].strip()) from None
         raise
+    finally:
+        _reports.removeFilter(_is_not_ours)
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    """Whether JAX logs something else than the traceback of what `host_errors` raises anyway."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HostError | KeyboardInterrupt))
 
 
 class HostState(struct.PyTreeNode):
@@ -86,6 +116,9 @@ class HostVectorEnv:
         self._serials: dict[int, int] = {}
         self._lock = threading.Lock()
         self._session = secrets.randbits(31)
+        scope = _scope.get()
+        if scope is not None:
+            scope.append(self)
 
     def reset(self, key: jax.Array) -> State:
         """States of N new episodes; the same key gives the same episodes, whatever the number of workers."""
