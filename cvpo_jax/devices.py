@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jax.typing import ArrayLike
 
 from cvpo_jax.config import ConfigError
 
@@ -38,13 +37,12 @@ def parallel(function: Callable, chosen: list[jax.Device], **options: Any) -> Ca
 
 def replicate(tree: Tree, chosen: list[jax.Device]) -> Tree:
     """A copy for each device: leaves `[...]` become `[D, ...]`."""
+    return place(jax.tree.map(lambda x: jnp.broadcast_to(x, (len(chosen), *jnp.shape(x))), strong(tree)), chosen)
 
-    def copies(x: ArrayLike) -> jax.Array:
-        # A weak type would not survive the first call, and the second would compile the program anew.
-        strong = jnp.asarray(x, jnp.result_type(x))
-        return jnp.broadcast_to(strong, (len(chosen), *strong.shape))
 
-    return place(jax.tree.map(copies, tree), chosen)
+def strong(tree: Tree) -> Tree:
+    """Arrays without weak types: these would not survive the first call, and the second would compile anew."""
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), tree)
 
 
 def place(tree: Tree, chosen: list[jax.Device]) -> Tree:

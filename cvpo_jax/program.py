@@ -74,6 +74,11 @@ class Program:
         """State and collections at the start of a run."""
         return self.start(jax.random.PRNGKey(self.config.train.seed))
 
+    def template(self) -> Parts:
+        """The shapes of each trial's part."""
+        state, collection = jax.eval_shape(self.fresh)
+        return jax.eval_shape(devices.first, state), collection
+
     def split(self, state: TrainState, collection: Collection) -> Iterator[Parts]:
         """Each trial's part of `state` and `collection`."""
         yield devices.first(state), collection

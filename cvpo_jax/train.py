@@ -33,7 +33,9 @@ def train(config: Config, *, resume: Path | None = None) -> Path:
     config = rundir.resumable(resume, config) if resume else config.validate()
     run_dir = resume or rundir.choose(config)
     with host_scope(), interruptible() as interruption:
-        train_program(build(config), [run_dir], interruption, resume=bool(resume))
+        (problem,) = train_program(build(config), [run_dir], interruption, resume=bool(resume))
+    if problem:
+        raise TrainingError(problem)
     return run_dir
 
 
@@ -48,8 +50,9 @@ def train_program(
 ) -> list[str]:
     """Train each trial of `program` in its directory; returns each one's problem, empty where there was none.
 
-    `resume` goes on from the checkpoints at `step`, or the latest ones. With `recorded`, which is called after each
-    evaluation, the trials themselves are quiet. Raises what `train` does; TrainingError once no trial can go on.
+    A trial with a problem is left at its last checkpoint; the others go on. `resume` goes on from the checkpoints at
+    `step`, forgetting later ones, or from the latest. With `recorded`, which is called after each evaluation, the
+    trials themselves are quiet. Raises ConfigError and CheckpointError.
     """
     with ExitStack() as stack:
         managers = [stack.enter_context(checkpoint.open_checkpoints(run_dir)) for run_dir in run_dirs]
@@ -75,8 +78,10 @@ def _restored(
     program: Program, managers: Sequence[CheckpointManager], step: int | None
 ) -> tuple[TrainState, Collection, float]:
     """The checkpoints on the program's devices; hyperparameters are the configurations', not the stored ones."""
-    state, collection = jax.eval_shape(lambda: next(iter(program.split(*program.fresh()))))
-    stored = [checkpoint.restore(manager, state, collection, step) for manager in managers]
+    stored = [checkpoint.restore(manager, *program.template(), step=step) for manager in managers]
+    for manager in managers if step else ():
+        for later in [kept for kept in manager.all_steps() if kept > step]:
+            manager.delete(later)
     seconds = max(content.seconds for content in stored)
     config, steps, minutes = program.config.train, int(stored[0].state.env_steps), seconds / 60
     if steps >= config.steps:
@@ -104,7 +109,7 @@ def _loop(
         state, collection, metrics = program.warmup(state, collection)
         _judge(recorders, program.rows_of(metrics), "the warm-up")
     epochs, done = (_step(state) - program.warmup_steps) // program.epoch_steps, False
-    while not done:
+    while not done and not all(recorder.problem for recorder in recorders):
         with clock.epoch():
             state, collection, metrics = jax.block_until_ready(program.epoch(state, collection))
         epochs += 1
@@ -123,18 +128,18 @@ def _loop(
 
 
 def _judge(recorders: Sequence[Recorder], rows: Sequence[Row], where: str) -> None:
-    """Find the trials whose numbers went bad; raise TrainingError where none is left."""
+    """Find the trials whose numbers went bad."""
     for recorder, row in zip(recorders, rows, strict=True):
         if not recorder.problem:
             recorder.judge(row, where)
-    if all(recorder.problem for recorder in recorders):
-        raise TrainingError(recorders[0].problem)
 
 
 def _record(
     program: Program, recorders: Sequence[Recorder], content: Checkpoint, rows: Sequence[Row], clock: Clock
 ) -> None:
     """Evaluate all trials, and write metrics and a checkpoint of each that is sound."""
+    if all(recorder.problem for recorder in recorders):
+        return
     rates = {
         "steps_per_second": clock.per_second(program.epoch_steps),
         "updates_per_second": clock.per_second(program.epoch_updates),
