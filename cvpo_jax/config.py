@@ -84,6 +84,8 @@ class AlgoConfig:
     """Share of the critics that their targets take over each update."""
     old_policy_rate: float = 0.02
     """Share of the policy that the old policy, which proposes the actions, takes over each update."""
+    average_rate: float = 0.002
+    """Share of the policy that its running average, which is evaluated and deployed, takes over each update."""
     hidden: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers of policy and critics."""
     covariance: Literal["diagonal", "full"] = "diagonal"
@@ -94,10 +96,11 @@ class AlgoConfig:
     """Largest standard deviation: a wide policy cannot steer finely, and its own noise costs."""
     greedy_share: float = 0.5
     """Share of the environments that act by the policy's mean; their cost is what the limit is held by."""
-    cost_critics: int = 1
-    """Critics for each cost; more than one are averaged, or see `cost_aggregate`."""
-    cost_aggregate: Literal["mean", "max"] = "mean"
-    """How several critics of one cost become one estimate. Never the minimum: it hides cost."""
+    cost_critics: int = 2
+    """Critics for each cost."""
+    cost_aggregate: Literal["mean", "max"] = "max"
+    """How several critics of one cost become one estimate: a policy that seeks low cost finds where one errs on the low
+    side, which the maximum guards against. Never the minimum: it hides cost."""
     normalize_observations: bool = True
     """Centre and scale observations by running statistics."""
     recent_share: float = 0.5
@@ -131,7 +134,7 @@ class AlgoConfig:
         _positive("algo", self, "actor_lr", "critic_lr", "multiplier_lr", "cost_critics")
         _positive("algo", self, "recent_steps")
         _require(0 < self.gamma < 1, f"--algo.gamma is {self.gamma}: it must lie strictly between 0 and 1")
-        for name in ("target_rate", "old_policy_rate"):
+        for name in ("target_rate", "old_policy_rate", "average_rate"):
             value = getattr(self, name)
             _require(0 < value <= 1, f"--algo.{name} is {value}: it must lie in (0, 1]")
         for name in ("recent_share", "greedy_share"):

@@ -15,10 +15,13 @@ from flax import struct
 from jax.typing import ArrayLike
 
 MAX_PRESSURE = 3.0
-INITIAL_PRESSURE = 0.0
-PROPORTIONAL = 0.7
+INITIAL_INTEGRAL = 0.5
+LOOSEST_REFERENCE = 5.0
+FREE_UPDATES = 3_000
+DESCENT_RATE = 1 / 8_000
+PROPORTIONAL = 0.35
 DERIVATIVE = 1.0
-INTEGRAL_RATE = 1 / 6_000
+INTEGRAL_RATE = 1 / 20_000
 TARGET_SHARE = 0.9
 SMALLEST_LIMIT_SHARE = 1e-3
 LOWEST_ERROR, HIGHEST_ERROR = -2.0, 1.0
@@ -31,13 +34,17 @@ class Controller(struct.PyTreeNode):
     fast: jax.Array  # running mean cost of an environment step, over about half an episode
     slow: jax.Array  # the same over two episodes
     integral: jax.Array
+    reference: jax.Array  # the error that is aimed at for now: it leads from where cost began down to 0
 
 
 def initial_controller(num_constraints: int) -> Controller:
     """Before anything was measured."""
     # Separate arrays, since the state is donated and a buffer may be given away only once.
     return Controller(
-        jnp.zeros(num_constraints), jnp.zeros(num_constraints), jnp.full(num_constraints, INITIAL_PRESSURE)
+        fast=jnp.zeros(num_constraints),
+        slow=jnp.zeros(num_constraints),
+        integral=jnp.full(num_constraints, INITIAL_INTEGRAL),
+        reference=jnp.full(num_constraints, LOOSEST_REFERENCE + FREE_UPDATES * DESCENT_RATE),
     )
 
 
@@ -73,19 +80,31 @@ def error(rate: jax.Array, limit: jax.Array, episode_length: int) -> jax.Array:
 def expected_error(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
     """The error `[C]` that the present trend leads to: cost follows pressure late, so that its trend tells first."""
     now, before = (error(rate, limit, episode_length) for rate in (controller.fast, controller.slow))
-    return jnp.clip(now + DERIVATIVE * (now - before), LOWEST_ERROR, HIGHEST_ERROR)
+    expected = now + DERIVATIVE * (now - before)
+    return jnp.clip(expected - controller.reference, LOWEST_ERROR, HIGHEST_ERROR)
 
 
 def integrate(controller: Controller, limit: jax.Array, episode_length: int) -> Controller:
-    """Move the integral by one update."""
-    step = INTEGRAL_RATE * expected_error(controller, limit, episode_length)
-    return controller.replace(integral=jnp.clip(controller.integral + step, -MAX_PRESSURE, MAX_PRESSURE))
+    """Move integral and reference by one update."""
+    free = _free(controller)
+    step = jnp.where(free, 0, INTEGRAL_RATE * expected_error(controller, limit, episode_length))
+    present = error(controller.slow, limit, episode_length)
+    reference = jnp.where(free, controller.reference, jnp.minimum(controller.reference, present))
+    return controller.replace(
+        integral=jnp.clip(controller.integral + step, -MAX_PRESSURE, MAX_PRESSURE),
+        reference=jnp.maximum(reference - DESCENT_RATE, 0),
+    )
 
 
 def pressure(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
     """How hard to push cost down, `[C]`: for uncorrelated Q's the multiplier in units of std(Qr)/std(Qc)."""
     drive = controller.integral + PROPORTIONAL * expected_error(controller, limit, episode_length)
-    return jnp.clip(drive, -MAX_PRESSURE, MAX_PRESSURE)
+    return jnp.where(_free(controller), -MAX_PRESSURE, jnp.clip(drive, -MAX_PRESSURE, MAX_PRESSURE))
+
+
+def _free(controller: Controller) -> jax.Array:
+    """Whether `[C]` the task is still learned without regard to cost, as in the first updates."""
+    return controller.reference > LOOSEST_REFERENCE
 
 
 def controlled_threshold(pressure: jax.Array, mean_cost: jax.Array, attainable: jax.Array) -> jax.Array:

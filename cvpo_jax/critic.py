@@ -34,7 +34,8 @@ def targets(
     chex.assert_equal_shape([reward, discount, next_values[0]])
     next_reward, next_cost = aggregate(next_values, num_constraints, cost_aggregate)
     reward_target = reward + discount * next_reward
-    cost_target = cost.T + discount * next_cost
+    # A policy that seeks low cost finds the states where the critic errs on the low side; cost is never below zero.
+    cost_target = cost.T + discount * jnp.maximum(next_cost, 0.0)
     copies = (next_values.shape[0] - REWARD_CRITICS) // num_constraints
     return jnp.concatenate(
         [jnp.broadcast_to(reward_target, (REWARD_CRITICS, *reward.shape)), jnp.repeat(cost_target, copies, axis=0)]

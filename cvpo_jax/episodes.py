@@ -33,7 +33,7 @@ def make_evaluation(env: VectorEnv, *, stochastic: bool) -> Callable[[TrainState
 
         def step(carry: tuple, key: jax.Array) -> tuple[tuple, None]:
             env_state, alive, returns, costs = carry
-            policy = state.setup.actor.apply(state.actor, normalize_observation(state, env_state.obs))
+            policy = state.setup.actor.apply(state.average_actor, normalize_observation(state, env_state.obs))
             noise = jax.random.normal(key, policy.mean.shape) if stochastic else jnp.zeros_like(policy.mean)
             env_state = env.step(env_state, jnp.clip(policy.sample(noise), -1, 1))
             returns += alive * env_state.reward

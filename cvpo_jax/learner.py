@@ -23,6 +23,7 @@ def init_state(setup: Setup, hyper: Hyper, key: jax.Array) -> TrainState:
         actor=actor,
         # Copies, since the state is donated and a buffer may be given away only once.
         old_actor=jax.tree.map(jnp.copy, actor),
+        average_actor=jax.tree.map(jnp.copy, actor),
         critics=critics,
         target_critics=jax.tree.map(jnp.copy, critics),
         actor_optimizer=optax.adam(hyper.actor_lr).init(actor),

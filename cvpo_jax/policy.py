@@ -27,7 +27,7 @@ def make_policy(state: TrainState) -> Policy:
 
     @jax.jit
     def policy(observation: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        gaussian = state.setup.actor.apply(state.actor, normalize_observation(state, observation))
+        gaussian = state.setup.actor.apply(state.average_actor, normalize_observation(state, observation))
         noise = jnp.zeros_like(gaussian.mean) if key is None else jax.random.normal(key, gaussian.mean.shape)
         return jnp.clip(gaussian.sample(noise), -1, 1)
 

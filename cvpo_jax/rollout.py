@@ -120,18 +120,20 @@ def collect(
 
 
 def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: bool) -> jax.Array:
-    """Actions `[N, A]` in the box: uniform, or sampled from the policy."""
+    """Actions `[N, A]` in the box: uniform, or the average policy's mean and samples of the newest policy."""
     if random:
         shape = (*observation.shape[:-1], state.setup.action_size)
         return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
-    policy = state.setup.actor.apply(state.actor, normalize_observation(state, observation))
-    exploring = jnp.arange(policy.mean.shape[0]) >= greedy_envs(state.setup, policy.mean.shape[0])
-    noise = exploring[:, None] * jax.random.normal(key, policy.mean.shape)
-    return jnp.clip(policy.sample(noise), -1, 1)
+    observation = normalize_observation(state, observation)
+    greedy = greedy_envs(state.setup, observation.shape[0])
+    mean = state.setup.actor.apply(state.average_actor, observation[:greedy]).mean
+    policy = state.setup.actor.apply(state.actor, observation[greedy:])
+    sampled = policy.sample(jax.random.normal(key, policy.mean.shape))
+    return jnp.clip(jnp.concatenate([mean, sampled]), -1, 1)
 
 
 def greedy_envs(setup: Setup, num_envs: int) -> int:
-    """How many of the environments, the first ones, act by the policy's mean."""
+    """How many of the environments, the first ones, act by the mean of the average policy."""
     return round(setup.greedy_share * num_envs)
 
 

@@ -59,6 +59,7 @@ class Hyper(struct.PyTreeNode):
     multiplier_lr: jax.Array
     target_rate: jax.Array
     old_policy_rate: jax.Array
+    average_rate: jax.Array
     cost_limit: jax.Array  # [C] mean undiscounted cost of an episode
 
     @classmethod
@@ -135,7 +136,8 @@ class TrainState(struct.PyTreeNode):
     setup: Setup = struct.field(pytree_node=False)
     hyper: Hyper
     actor: Params
-    old_actor: Params
+    old_actor: Params  # proposes the E-step's actions
+    average_actor: Params  # what is evaluated, deployed and held to the limit
     critics: Params
     target_critics: Params
     actor_optimizer: Any

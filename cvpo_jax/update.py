@@ -136,15 +136,18 @@ def estep(state: TrainState, values: jax.Array, axis: str | None) -> tuple[DualS
             f"cost/predicted{suffix}": predicted[index],
             f"cost/threshold{suffix}": threshold[index],
             f"cost/pressure{suffix}": pressure[index],
+            f"cost/reference{suffix}": state.controller.reference[index],
+            f"cost/integral{suffix}": state.controller.integral[index],
         }
     return solution, metrics
 
 
 def move_targets(state: TrainState) -> TrainState:
-    """Polyak steps of the target critics and of the old policy."""
+    """Polyak steps of the target critics, of the old policy and of the average one."""
     return state.replace(
         target_critics=optax.incremental_update(state.critics, state.target_critics, state.hyper.target_rate),
         old_actor=optax.incremental_update(state.actor, state.old_actor, state.hyper.old_policy_rate),
+        average_actor=optax.incremental_update(state.actor, state.average_actor, state.hyper.average_rate),
     )
 
 

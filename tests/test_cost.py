@@ -1,5 +1,6 @@
 """Limits and thresholds against the published numbers, and the controller's reactions."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -21,10 +22,12 @@ def test_the_papers_threshold(limit: float, gamma: float, length: int, threshold
     assert back == pytest.approx(limit, rel=1e-3)
 
 
-def measured(episode_cost: float, before: float | None = None, integral: float = 0.5) -> cost.Controller:
+def measured(
+    episode_cost: float, before: float | None = None, integral: float = 0.5, reference: float = 0.0
+) -> cost.Controller:
     """A controller that saw episodes of this cost for long, or lately after others."""
-    rates = jnp.array([episode_cost / T]), jnp.array([(episode_cost if before is None else before) / T])
-    return cost.Controller(*rates, jnp.array([integral]))
+    fast, slow = episode_cost / T, (episode_cost if before is None else before) / T
+    return cost.Controller(*(jnp.array([value]) for value in (fast, slow, integral, reference)))
 
 
 def test_pressure_rises_with_the_measured_cost_and_falls_with_slack() -> None:
@@ -49,6 +52,28 @@ def test_the_integral_stays_in_its_range_and_recovers() -> None:
         assert controller.integral[0] == pytest.approx(end)
         recovering = cost.integrate(controller.replace(fast=LIMIT / T, slow=0.5 * LIMIT / T), LIMIT, T)
         assert np.isfinite(recovering.integral[0])
+
+
+def test_the_limit_is_approached_from_the_cost_that_free_learning_had() -> None:
+    """Free at first; then the reference starts at the cost found, and leads down to the limit at its rate."""
+    controller = cost.initial_controller(1).replace(fast=jnp.array([0.3]), slow=jnp.array([0.3]))
+    integrate = jax.jit(lambda controller: cost.integrate(controller, LIMIT, T))
+    for _ in range(cost.FREE_UPDATES - 20):
+        controller = integrate(controller)
+    assert controller.integral[0] == cost.INITIAL_INTEGRAL
+    assert cost.pressure(controller, LIMIT, T)[0] < 0
+    for _ in range(40):  # sums of 3,000 small float32 steps are off by a few of them
+        controller = integrate(controller)
+    error = float(cost.error(jnp.float32(0.3), LIMIT, T)[0])
+    assert controller.reference[0] == pytest.approx(error, abs=40 * cost.DESCENT_RATE)
+    assert cost.pressure(controller, LIMIT, T)[0] == pytest.approx(cost.INITIAL_INTEGRAL, abs=0.01)
+    for _ in range(round(error / cost.DESCENT_RATE / 2)):
+        controller = integrate(controller)
+    assert controller.reference[0] == pytest.approx(error / 2, rel=0.01)
+    assert cost.pressure(controller, LIMIT, T)[0] > 0.2 + cost.INITIAL_INTEGRAL
+    # Cost that falls ahead of the reference takes it along, so that it need not rise again.
+    ahead = integrate(controller.replace(slow=LIMIT / T, fast=LIMIT / T))
+    assert ahead.reference[0] < 0.2
 
 
 def test_a_limit_of_zero_is_finite_and_presses_on() -> None:

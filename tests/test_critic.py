@@ -21,6 +21,12 @@ def test_reward_takes_the_minimum_and_cost_never_does() -> None:
     np.testing.assert_allclose(largest[2:], [[5, 4], [5, 4], [180, 40], [180, 40]])
 
 
+def test_a_cost_below_zero_is_not_believed_and_a_reward_below_zero_is() -> None:
+    targets = critic.targets(REWARD, COST, DISCOUNT, -NEXT, "max")
+    np.testing.assert_allclose(targets[:2], [[-9, 2], [-9, 2]])
+    np.testing.assert_allclose(targets[2:], [[3, 4], [3, 4], [30, 40], [30, 40]])
+
+
 def test_split_and_aggregate_agree_on_the_order_of_critics() -> None:
     reward, cost = critic.split(NEXT, 2)
     assert reward.shape == (2, 2)
