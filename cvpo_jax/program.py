@@ -33,7 +33,7 @@ class Program:
     chosen: list[jax.Device]
     env: VectorEnv
     setup: Setup
-    start: Callable[[jax.Array], tuple[TrainState, Collection]]
+    start: Callable[..., tuple[TrainState, Collection]]
     warmup: Epoch
     epoch: Epoch
     evaluate: Callable[[TrainState, jax.Array], Episodes]
