@@ -51,3 +51,24 @@ class ToyEnv:
         if how == DIE:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(1000)
+
+
+class BrittleEnv(ToyEnv):
+    """Raises in the third step of every episode."""
+
+    def step(self, action: np.ndarray) -> HostStep:
+        if self._count == 2:
+            raise ArithmeticError("the toy is brittle")
+        return super().step(action)
+
+
+class SlowEnv(ToyEnv):
+    """Takes its time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def step(self, action: np.ndarray) -> HostStep:
+        time.sleep(self._seconds)
+        return super().step(action)
