@@ -15,15 +15,16 @@ from flax import struct
 from jax.typing import ArrayLike
 
 MAX_PRESSURE = 3.0
-INITIAL_INTEGRAL = 0.5
+INITIAL_INTEGRAL = 0.8
 LOOSEST_REFERENCE = 5.0
 FREE_UPDATES = 3_000
 DESCENT_RATE = 1 / 8_000
-PROPORTIONAL = 0.35
+PROPORTIONAL = 0.5
 DERIVATIVE = 1.0
-INTEGRAL_RATE = 1 / 20_000
+INTEGRAL_RATE = 1 / 12_000
 TARGET_SHARE = 0.9
 SMALLEST_LIMIT_SHARE = 1e-3
+SLACK_ERROR, RELEASE = -1.0, 3.0
 LOWEST_ERROR, HIGHEST_ERROR = -2.0, 1.0
 FAST_EPISODES, SLOW_EPISODES = 0.5, 2.0
 
@@ -98,7 +99,8 @@ def integrate(controller: Controller, limit: jax.Array, episode_length: int) -> 
 
 def pressure(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
     """How hard to push cost down, `[C]`: for uncorrelated Q's the multiplier in units of std(Qr)/std(Qc)."""
-    drive = controller.integral + PROPORTIONAL * expected_error(controller, limit, episode_length)
+    expected = expected_error(controller, limit, episode_length)
+    drive = controller.integral + PROPORTIONAL * expected - RELEASE * jnp.maximum(SLACK_ERROR - expected, 0)
     return jnp.where(_free(controller), -MAX_PRESSURE, jnp.clip(drive, -MAX_PRESSURE, MAX_PRESSURE))
 
 
