@@ -31,7 +31,7 @@ class HostError(RuntimeError):
 
 
 class WorkerPool:
-    """`num_envs` environments in `num_workers` processes (as many as there are cores where None).
+    """`num_envs` environments in `num_workers` processes (as many as there are cores to run on where None).
 
     `factory()` makes one environment; it is pickled and called in the workers. `name` is for messages. A worker without
     progress for `timeout` seconds is replaced. After each `reset` and `step` the results are in `arrays`.
@@ -56,7 +56,7 @@ class WorkerPool:
         self._failures = np.zeros(num_envs, np.int64)  # since the last episode that ended as it should
         self.workers: list[WorkerProcess] = []
         self._finalizer = weakref.finalize(self, _shut, self.workers, descriptor)
-        count = min(num_envs, num_workers or os.cpu_count() or 1)
+        count = min(num_envs, num_workers or len(os.sched_getaffinity(0)))
         for block in np.array_split(np.arange(num_envs), count):
             rows = range(int(block[0]), int(block[-1]) + 1)
             self.workers.append(self._launch(Start(pickle.dumps(factory), spec, num_envs, rows, descriptor)))

@@ -3,6 +3,8 @@
 Coordinates are in metres with y upwards, angles in radians, colours RGBA in 0..255.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -79,14 +81,28 @@ class Canvas:
 
     def text(self, line: int, words: str, colour: Colour) -> None:
         """A line of text in the top left corner, on a light ground; `line` counts from 0."""
-        height = self._pixels // 30
-        font = ImageFont.load_default(height)
-        corner = (height // 2, height // 2 + line * height * 1.45)
-        box = self._draw.textbbox(corner, words, font=font)
-        ground = [box[0] - height / 4, box[1] - height / 5, box[2] + height / 4, box[3] + height / 5]
-        self._draw.rounded_rectangle(ground, radius=height // 5, fill=(255, 255, 255, 200))
-        self._draw.text(corner, words, font=font, fill=colour)
+        _write(self._draw, self._pixels, line, words, colour)
 
     def pixels(self) -> np.ndarray:
         """The picture, uint8 `[size, size, 3]`."""
         return np.asarray(self._image.resize((self._size, self._size), Image.Resampling.LANCZOS))
+
+
+def caption(picture: np.ndarray, lines: Sequence[tuple[str, Colour]]) -> np.ndarray:
+    """A picture, uint8 `[H, W, 3]`, with lines of text in its top left corner."""
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image, "RGBA")
+    for number, (words, colour) in enumerate(lines):
+        _write(draw, image.height, number, words, colour)
+    return np.asarray(image)
+
+
+def _write(draw: ImageDraw.ImageDraw, pixels: int, line: int, words: str, colour: Colour) -> None:
+    """A line of text on a light ground in the corner of a picture `pixels` high."""
+    height = pixels // 30
+    font = ImageFont.load_default(height)
+    corner = (height // 2, height // 2 + line * height * 1.45)
+    box = draw.textbbox(corner, words, font=font)
+    ground = [box[0] - height / 4, box[1] - height / 5, box[2] + height / 4, box[3] + height / 5]
+    draw.rounded_rectangle(ground, radius=height // 5, fill=(255, 255, 255, 200))
+    draw.text(corner, words, font=font, fill=colour)

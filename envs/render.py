@@ -59,17 +59,30 @@ def save(
     path: str | Path, env: NavigationEnv, states: State | Sequence[State], *, size: int = 480, every: int = 2
 ) -> None:
     """Write `states` to `path`: a .png of the whole way or a .gif in real time; ValueError for other suffixes."""
-    path = Path(path)
-    if path.suffix == ".png":
-        Image.fromarray(picture(env, states, size=size)).save(path)
-    elif path.suffix == ".gif":
-        shots = [
-            Image.fromarray(shot).quantize(128, Image.Quantize.FASTOCTREE)
-            for shot in frames(env, states, size=size, every=every)
-        ]
-        duration = max(20, round(1000 * env.control_step * every))  # viewers ignore shorter ones
-        shots[0].save(path, save_all=True, append_images=shots[1:], duration=duration, loop=0, optimize=False)
+    if Path(path).suffix == ".png":
+        write(path, picture(env, states, size=size)[None], 0.0)
     else:
+        write(path, frames(env, states, size=size, every=every), env.control_step * every)
+
+
+def write(path: str | Path, shots: np.ndarray, seconds: float) -> None:
+    """Write pictures, uint8 `[F, H, W, 3]`, to a .gif that shows each for `seconds`, or the last one to a .png.
+
+    Raises ValueError for other suffixes.
+    """
+    path = Path(path)
+    check_suffix(path)
+    if path.suffix == ".png":
+        Image.fromarray(shots[-1]).save(path)
+        return
+    images = [Image.fromarray(shot).quantize(128, Image.Quantize.FASTOCTREE) for shot in shots]
+    duration = max(20, round(1000 * seconds))  # viewers ignore shorter ones
+    images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=False)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise ValueError unless `write` can write to `path`."""
+    if path.suffix not in (".png", ".gif"):
         raise ValueError(f'cannot draw to "{path.name}": the suffix must be .png or .gif')
 
 

@@ -78,6 +78,22 @@ class SafetyGymnasiumEnv:
         except Exception as error:
             raise RenderingError(f"no picture could be made ({error!r}): {_GL_REMEDY}") from error
 
+    @property
+    def control_step(self) -> float:
+        """How long an action acts, in s."""
+        world = self._env.unwrapped
+        if not hasattr(world, "task"):
+            return world.dt
+        return world.task.model.opt.timestep * world.task.sim_conf.frameskip_binom_n
+
+    def close(self) -> None:
+        """Give back what cameras hold; at exit it would be too late, and GL would complain."""
+        world = self._env.unwrapped
+        if hasattr(world, "task"):
+            world.task.viewer, world.task._viewers = None, {}
+        else:
+            self._env.close()
+
     def _flat(self, observation: Any) -> np.ndarray:
         from gymnasium.spaces.utils import flatten
 
