@@ -160,4 +160,4 @@ def warm_up(
 ) -> tuple[TrainState, Collection, Metrics]:
     """Fill the replay with `steps` random steps of each environment, as an epoch without updates."""
     state, collection, bad = collect(env, state, collection, steps=steps, random=True, axis=axis)
-    return state, collection, {"nonfinite": bad.astype(jnp.float32)}
+    return state, collection, {"nonfinite": devices.total(bad.astype(jnp.float32), axis)}
