@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-MIN_STD = 0.02
-"""Smallest standard deviation of an action: below it the log-probability's gradient blows up."""
+MIN_STD = 0.1
+"""Smallest standard deviation of an action: the KL bounds let a narrower policy move too slowly to follow the limit."""
 Backend = Literal["brax", "gymnasium"]
 
 
@@ -33,7 +33,7 @@ class EnvConfig:
     """Safety-Gymnasium's id of the task."""
     backend: Backend = "brax"
     """`brax`: the port inside the compiled loop; `gymnasium`: the genuine environment through host callbacks."""
-    num_envs: int = 128
+    num_envs: int = 256
     """Environments stepped together, over all devices."""
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
@@ -84,7 +84,7 @@ class AlgoConfig:
     """Share of the critics that their targets take over each update."""
     old_policy_rate: float = 0.02
     """Share of the policy that the old policy, which proposes the actions, takes over each update."""
-    average_rate: float = 0.002
+    average_rate: float = 0.001
     """Share of the policy that its running average, which is evaluated and deployed, takes over each update."""
     hidden: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers of policy and critics."""
@@ -105,7 +105,7 @@ class AlgoConfig:
     """Centre and scale observations by running statistics."""
     recent_share: float = 0.5
     """Share of the E-step's states drawn from the newest `recent_steps` steps of the replay."""
-    recent_steps: int = 50_000
+    recent_steps: int = 100_000
     """How many environment steps count as recent."""
 
     @property
@@ -158,15 +158,15 @@ class TrainConfig:
 
     seed: int = 0
     """Seed of everything random."""
-    steps: int = 4_000_000
+    steps: int = 8_000_000
     """Environment steps to train for; rounded up to whole epochs."""
-    updates_per_step: float = 1 / 64
+    updates_per_step: float = 1 / 128
     """Updates for each environment step."""
-    warmup_steps: int = 20_000
+    warmup_steps: int = 40_000
     """Steps with random actions before the first update."""
-    replay_size: int = 400_000
+    replay_size: int = 800_000
     """Steps the replay buffer holds, over all devices."""
-    epoch_steps: int = 64_000
+    epoch_steps: int = 128_000
     """Environment steps in one compiled call."""
     max_minutes: float = 0.0
     """Stop (and save) after this many minutes of training, those before a resume included; 0: no bound."""
