@@ -19,7 +19,6 @@ SHAPING = (
     "algo.covariance",
     "algo.cost_critics",
     "train.replay_size",
-    "train.devices",
 )
 
 
@@ -57,7 +56,7 @@ def load_setup(run_dir: Path) -> Setup:
 
 
 def resumable(run_dir: Path, config: Config) -> Config:
-    """`config` for going on with the run in `run_dir`, on as many devices as before.
+    """`config` for going on with the run in `run_dir`, on as many devices as before unless it names a number.
 
     Raises ConfigError where `config` would give the stored arrays other shapes.
     """

@@ -17,6 +17,7 @@ from cvpo_jax.interrupt import Interruption, interruptible
 from cvpo_jax.logs import Row
 from cvpo_jax.program import Program, build
 from cvpo_jax.recorder import Recorder, recording
+from cvpo_jax.redistribute import redistribute
 from cvpo_jax.types import Collection, Hyper, TrainState
 from envs.host_vector import host_scope
 
@@ -56,7 +57,7 @@ def train_program(
     """
     with ExitStack() as stack:
         managers = [stack.enter_context(checkpoint.open_checkpoints(run_dir)) for run_dir in run_dirs]
-        state, collection, seconds = _restored(program, managers, step) if resume else (*program.fresh(), 0.0)
+        state, collection, seconds = _restored(program, run_dirs, managers, step) if resume else (*program.fresh(), 0.0)
         open_one = partial(
             recording,
             setup=program.setup,
@@ -75,10 +76,15 @@ def train_program(
 
 
 def _restored(
-    program: Program, managers: Sequence[CheckpointManager], step: int | None
+    program: Program, run_dirs: Sequence[Path], managers: Sequence[CheckpointManager], step: int | None
 ) -> tuple[TrainState, Collection, float]:
     """The checkpoints on the program's devices; hyperparameters are the configurations', not the stored ones."""
-    stored = [checkpoint.restore(manager, *program.template(), step=step) for manager in managers]
+    state, collection = program.template()
+    stored = []
+    for run_dir, manager in zip(run_dirs, managers, strict=True):
+        before = rundir.load_config(run_dir).train.devices
+        shapes = jax.eval_shape(partial(redistribute, num_devices=before), collection)
+        stored.append(checkpoint.restore(manager, state, shapes, step))
     for manager in managers if step else ():
         for later in [kept for kept in manager.all_steps() if kept > step]:
             manager.delete(later)
@@ -89,7 +95,10 @@ def _restored(
     if 0 < config.max_minutes <= minutes:
         raise ConfigError(f"--train.max_minutes is {config.max_minutes:g}: the run has had {minutes:.1f}; give more")
     parts = [
-        (content.state.replace(hyper=Hyper.from_config(config.algo)), content.collection)
+        (
+            content.state.replace(hyper=Hyper.from_config(config.algo)),
+            redistribute(content.collection, program.trial_devices),
+        )
         for content, config in zip(stored, program.configs, strict=True)
     ]
     return *program.join(parts), seconds

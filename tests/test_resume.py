@@ -80,7 +80,7 @@ def test_a_finished_run_is_extended_under_new_options(copied_run):
         ("--algo.hidden 8", ["--algo.hidden", "(8,)", "(16, 16)"]),
         ("--env.num_envs 32 --train.updates_per_step 0.03125", ["--env.num_envs", "32", "16"]),
         ("--train.replay_size 3000", ["--train.replay_size", "3000", "2000"]),
-        ("--train.devices 2", ["--train.devices", "2"]),
+        ("--train.devices 3", ["16", "3 devices"]),
         ("--train.steps 2000", ["--train.steps", "2000", "2256"]),
     ],
 )

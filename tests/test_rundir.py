@@ -62,9 +62,11 @@ def test_files_of_another_version_are_told(described, spoil):
         rundir.load_setup(described)
 
 
-def test_a_resumed_run_keeps_its_devices_and_its_place(described):
-    config = rundir.resumable(described, dataclasses.replace(CONFIG, run_dir="elsewhere"))
-    assert (config.train.devices, config.run_dir) == (2, str(described))
+@pytest.mark.parametrize(("asked", "devices"), [(0, 2), (4, 4)])
+def test_a_resumed_run_keeps_its_place_and_its_devices_unless_told(described, asked, devices):
+    train = dataclasses.replace(CONFIG.train, devices=asked)
+    config = rundir.resumable(described, dataclasses.replace(CONFIG, train=train, run_dir="elsewhere"))
+    assert (config.train.devices, config.run_dir) == (devices, str(described))
 
 
 @pytest.mark.parametrize("option", rundir.SHAPING)
