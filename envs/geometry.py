@@ -9,3 +9,10 @@ def rotate(vectors: jax.Array, angle: jax.Array) -> jax.Array:
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     x, y = vectors[..., 0], vectors[..., 1]
     return jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
+
+
+def turned(vector: jax.Array, angle: jax.Array) -> jax.Array:
+    """`vector` `[2, ...]`, components first, turned by `angle` `[...]`."""
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    x, y = vector
+    return jnp.stack([cos * x - sin * y, sin * x + cos * y])

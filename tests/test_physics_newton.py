@@ -39,6 +39,17 @@ def test_the_gradient_vanishes_at_the_solution():
     assert np.abs(np.asarray(points)).min() > 1e-6, "nothing to solve"
 
 
+def test_environments_along_the_last_axis_are_solved_each_for_itself():
+    keys = jax.random.split(jax.random.PRNGKey(3), 7)
+    with jax.enable_x64(True):
+        problems = jax.vmap(lambda key: random_problem(key, 4, 6))(keys)
+        together = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, -1), problems)
+        found = np.asarray(jax.jit(lambda problem: minimise(problem, jnp.zeros((6, 7)), 20))(together))
+        alone = jax.jit(jax.vmap(lambda problem: minimise(problem, jnp.zeros(6), 20)))(problems)
+    np.testing.assert_allclose(found.T, alone, atol=1e-10)
+    assert np.ptp(found, axis=1).min() > 1e-3
+
+
 def test_a_weight_on_one_contact_rests_where_the_edges_carry_it():
     mass, gravity, stiffness = 2.0, 9.81, 5.0
     jacobian = jnp.zeros((1, 6, 1)).at[0, 0, 0].set(1.0)
@@ -57,12 +68,12 @@ def test_a_weight_on_one_contact_rests_where_the_edges_carry_it():
 def test_elimination_solves_positive_definite_systems():
     root = np.random.default_rng(0).normal(size=(9, 9))
     matrix, vector = root @ root.T + np.eye(9), np.arange(9.0)
-    found = jax.jit(solve_positive)(jnp.asarray(matrix), jnp.asarray(vector))
+    found = jax.jit(solve_positive)(jnp.column_stack([matrix, vector]))
     np.testing.assert_allclose(found, np.linalg.solve(matrix, vector), rtol=2e-3, atol=1e-4)
 
 
 def test_the_gate_computes_the_active_and_keeps_the_rest():
-    gated = only_where(lambda inputs: {"sum": inputs[0] + inputs[1] @ inputs[1]}, chunk=4)
+    gated = only_where(lambda inputs: {"sum": inputs[0] + jnp.sum(inputs[1] ** 2, axis=0)}, chunk=4)
     active = jax.random.bernoulli(jax.random.PRNGKey(0), 0.4, (3, 11))
     scalars, vectors = jnp.arange(33.0).reshape(3, 11), jax.random.normal(jax.random.PRNGKey(1), (3, 11, 2))
     idle = {"sum": -jnp.ones((3, 11))}

@@ -1,6 +1,7 @@
 """Movable bodies: gremlins on their welds, vases and the push box on the floor.
 
 m bodies, g boxes a body. Velocities are linear in the world frame and angular in the body's own, as in MuJoCo.
+Functions of one body take arrays with further axes (environments) behind those named.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from flax import struct
 
 from envs.physics import rotation
+from envs.physics.algebra import aligned, cross, dot, to_world
 from envs.physics.contact import Box, impedance, reference_gains
 
 GRAVITY = 9.81
@@ -105,9 +107,10 @@ def at_rest(kind: BodyKind, places: jax.Array, yaws: jax.Array) -> Bodies:
 
 def boxes(kind: BodyKind, body: Bodies, origin: jax.Array) -> Box:
     """The g boxes of one body, positions relative to `origin` `[3]`."""
-    axes = rotation.matrix(body.rotation).T
-    offsets, halves = (jnp.array(rows, body.position.dtype) for rows in (kind.offsets, kind.halves))
-    return Box(body.position - origin + offsets @ axes, jnp.broadcast_to(axes, (len(kind.halves), 3, 3)), halves)
+    axes = jnp.swapaxes(rotation.matrix(body.rotation), 0, 1)
+    offsets = aligned(kind.offsets, body.position, 1)
+    centres = jax.vmap(lambda offset: body.position - origin + to_world(axes, offset))(offsets)
+    return Box(centres, jnp.broadcast_to(axes, (len(kind.halves), *axes.shape)), aligned(kind.halves, body.position, 1))
 
 
 def weld_target(body: Bodies, time: jax.Array) -> jax.Array:
@@ -118,16 +121,21 @@ def weld_target(body: Bodies, time: jax.Array) -> jax.Array:
 
 def quadratic(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Mass matrix `[6, 6]` and force `[6]` of one body without contacts: gravity, gyroscopic torque and its weld."""
-    inertia = jnp.array(kind.inertia, body.position.dtype)
-    mass = jnp.concatenate([jnp.full(3, kind.mass, inertia.dtype), inertia])
-    weight = jnp.array([0.0, 0.0, -GRAVITY * kind.mass], inertia.dtype)
-    force = jnp.concatenate([weight, -rotation.cross(body.angular, inertia * body.angular)])
-    if not kind.welded:
-        return jnp.diag(mass), force
-    stiffness, pull, turn, error = _weld(kind, body, time)
-    matrix = jnp.diag(mass.at[:3].add(stiffness))
-    spread = 0.25 * stiffness * (jnp.eye(3, dtype=inertia.dtype) - error[:, None] * error)
-    return matrix.at[3:, 3:].add(spread), force + stiffness * jnp.concatenate([pull, turn])
+    like = body.angular
+    inertia = aligned(kind.inertia, like, 1)
+    weight = jnp.broadcast_to(aligned([0.0, 0.0, -GRAVITY * kind.mass], like, 1), like.shape)
+    force = jnp.concatenate([weight, -cross(body.angular, inertia * body.angular)])
+    unit = aligned(np.eye(3), like, 1)
+    linear, turning = kind.mass * unit, inertia[:, None] * unit
+    if kind.welded:
+        stiffness, pull, turn, error = _weld(kind, body, time)
+        linear = linear + stiffness * unit
+        turning = turning + 0.25 * stiffness * (unit - error[:, None] * error)
+        force = force + stiffness * jnp.concatenate([pull, turn])
+    linear, turning = (jnp.broadcast_to(block, (3, 3, *like.shape[1:])) for block in (linear, turning))
+    none = jnp.zeros_like(linear)
+    rows = [jnp.concatenate([linear, none], axis=1), jnp.concatenate([none, turning], axis=1)]
+    return jnp.concatenate(rows), force
 
 
 def _weld(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, ...]:
@@ -139,9 +147,9 @@ def _weld(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, ...
     gap = weld_target(body, time) - body.position
     turn = rotation.multiply(rotation.conjugate(body.rotation), body.home_rotation)
     error = turn[1:]
-    share = impedance(jnp.sqrt(jnp.sum(jnp.square(gap)) + jnp.sum(jnp.square(error))))
+    share = impedance(jnp.sqrt(dot(gap, gap) + dot(error, error)))
     spring = _WELD_STIFFNESS * share
-    across = body.angular - error * jnp.sum(error * body.angular)
+    across = body.angular - error * dot(error, body.angular)
     pull = spring * gap - _WELD_DAMPING * body.velocity
     return share / (1 - share) * kind.mass, pull, 0.5 * spring * turn[0] * error - 0.25 * _WELD_DAMPING * across, error
 
@@ -149,12 +157,12 @@ def _weld(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, ...
 def free_acceleration(kind: BodyKind, body: Bodies, time: jax.Array) -> jax.Array:
     """Acceleration `[6]` of one welded body that touches nothing; in closed form, as its inertia is a multiple of 1."""
     stiffness, pull, turn, error = _weld(kind, body, time)
-    weight = jnp.array([0.0, 0.0, -GRAVITY * kind.mass], pull.dtype)
+    weight = aligned([0.0, 0.0, -GRAVITY * kind.mass], pull, 1)
     linear = (weight + stiffness * pull) / (kind.mass + stiffness)
     bent = 0.25 * stiffness
     diagonal = kind.inertia[0] + bent
     torque = stiffness * turn
-    along = bent * jnp.sum(error * torque) / (diagonal - bent * jnp.sum(jnp.square(error)))
+    along = bent * dot(error, torque) / (diagonal - bent * dot(error, error))
     return jnp.concatenate([linear, (torque + error * along) / diagonal])
 
 

@@ -1,8 +1,11 @@
-"""Contacts of two boxes, as MuJoCo 2.3.3 makes them: the axis of least overlap, then the clipped face on the other.
+"""Contacts of two boxes, as MuJoCo 2.3.3 makes them: the axis of least overlap, then one face clipped on another.
 
 The 15 axes are the faces of both boxes and the cross products of their edges. A face is clipped against the opposite
 face along its normal; an edge pair clips the two faces that hold the edges along the pair's common normal. Both yield
-candidates of three sorts (16 crossings of edges, 4 corners of each face), of which at most SLOTS are real.
+candidates of three sorts (16 crossings of edges, 4 corners of each face), of which at most SLOTS are real. The two
+cases share every computation, as a `_Clip` that is put together for one or the other.
+
+Further axes of all arrays (environments) come behind those named.
 """
 
 from typing import NamedTuple
@@ -10,71 +13,106 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from envs.physics.contact import Box, Contacts, compress, frame_from_normal
-from envs.physics.rotation import cross
+from envs.physics.algebra import add_up, aligned, cross, dot, to_local, to_world
+from envs.physics.contact import Box, Contacts, compress
 
 SLOTS = 8
 _APART = 1e9
+_CROSSINGS = 16
 
 
-class _Overlap(NamedTuple):
-    """The axis of least overlap among some."""
+class _Clip(NamedTuple):
+    """A rectangle about the origin, z outward, and a parallelogram to be clipped on it along `normal`."""
 
-    depth: jax.Array  # []
-    which: jax.Array  # int []
+    by_edge: jax.Array  # bool [], an edge pair or a face
+    half: jax.Array  # [2] m, of the rectangle
+    corners: jax.Array  # [4, 3] of the parallelogram, the second and third beside the first
+    usable: jax.Array  # bool [2], whether its sides lie flat enough to count
+    normal: jax.Array  # [3]
 
 
 class _Points(NamedTuple):
-    """Candidates in the frame of a face: m of them."""
+    """Candidates: m of them."""
 
     position: jax.Array  # [m, 3] m
     distance: jax.Array  # [m] m, negative inside
     valid: jax.Array  # bool [m]
 
 
-def _least(overlaps: jax.Array) -> _Overlap:
-    index = jnp.argmin(overlaps)
-    return _Overlap(depth=jnp.min(overlaps), which=index)
-
-
 def _select(rows: jax.Array, index: jax.Array) -> jax.Array:
     """`rows[index]` of `[n, ...]` by a masked sum, which vectorises where a gather does not."""
-    mask = (jnp.arange(rows.shape[0]) == index).astype(rows.dtype)
-    return jnp.sum(rows * mask.reshape((-1,) + (1,) * (rows.ndim - 1)), axis=0)
+    mask = jnp.arange(rows.shape[0]).reshape(-1, *(1,) * index.ndim) == index
+    mask = mask.reshape(rows.shape[0], *(1,) * (rows.ndim - mask.ndim), *index.shape)
+    return add_up(jnp.where(mask, rows, 0))
 
 
-def _face_overlaps(first: Box, second: Box, offset: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Overlap along the faces of `first` `[3]` and of `second` `[3]`; `offset` `[3]` leads from first to second."""
-    turn = jnp.abs(first.axes @ second.axes.T)
-    along_first = first.half + turn @ second.half - jnp.abs(first.axes @ offset)
-    along_second = second.half + first.half @ turn - jnp.abs(second.axes @ offset)
-    return along_first, along_second
+def _next(index: jax.Array) -> jax.Array:
+    """The index after one of 0, 1, 2, round about."""
+    return jnp.where(index == 2, 0, index + 1)
 
 
-def _edge_overlaps(first: Box, second: Box, offset: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Overlap `[9]` along the common normals of edges, and these normals `[9, 3]`, from first to second."""
-    normals = cross(first.axes[:, None], second.axes[None, :]).reshape(9, 3)
-    length = jnp.sqrt(jnp.sum(jnp.square(normals), axis=-1))
+def _least_overlaps(first: Box, second: Box, offset: jax.Array) -> tuple[jax.Array, ...]:
+    """The least overlap `[]` of faces and its index, then of edges, with the unit normal `[3]` from first to second.
+
+    A face's index is twice its axis, and one more for those of the second box.
+    """
+    turn = jax.vmap(lambda axis: to_local(second.axes, axis))(first.axes)
+    reach = jnp.abs(turn)
+    along_first, along_second = to_local(first.axes, offset), to_local(second.axes, offset)
+    of_first = first.half + to_local(reach, second.half) - jnp.abs(along_first)
+    of_second = second.half + to_world(reach, first.half) - jnp.abs(along_second)
+    faces = jnp.stack([of_first, of_second], axis=1).reshape(6, *offset.shape[1:])
+
+    normals = jax.vmap(lambda one: jax.vmap(lambda two: cross(one, two))(second.axes))(first.axes)
+    normals = normals.reshape(9, *offset.shape)
+    length = jnp.sqrt(jax.vmap(dot)(normals, normals))
     parallel = length < jnp.finfo(length.dtype).eps * 10
     normals = normals / jnp.where(parallel, 1.0, length)[:, None]
-    away = normals @ offset
-    extent = jnp.abs(normals @ first.axes.T) @ first.half + jnp.abs(normals @ second.axes.T) @ second.half
-    oriented = jnp.where(away < 0, -1.0, 1.0)[:, None] * normals
-    return jnp.where(parallel, _APART, extent - jnp.abs(away)), oriented
+
+    def overlap(normal: jax.Array) -> tuple[jax.Array, jax.Array]:
+        extent = dot(jnp.abs(to_local(first.axes, normal)), first.half)
+        extent = extent + dot(jnp.abs(to_local(second.axes, normal)), second.half)
+        away = dot(normal, offset)
+        return extent - jnp.abs(away), jnp.where(away < 0, -1.0, 1.0) * normal
+
+    edges, normals = jax.vmap(overlap)(normals)
+    edges = jnp.where(parallel, _APART, edges)
+    edge = jnp.argmin(edges, axis=0)
+    return jnp.min(faces, axis=0), jnp.argmin(faces, axis=0), jnp.min(edges, axis=0), edge, _select(normals, edge)
 
 
-def _crossings(start: jax.Array, edges: jax.Array, half: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Where four segments cross the four sides of a rectangle: parameter along the segment and validity, `[4, 2, 2]`.
+def _reference(box: Box, index: jax.Array, towards: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The frame `[3, 3]` of the face across axis `index` turned to `towards` `[3]`, and half extents `[3]` along it.
 
-    `start`, `edges` `[4, >=2]`; the sides are at `half` `[2]` along each axis, in both directions.
+    The last row of the frame is the outward normal.
     """
-    origin, run = start[:, :2, None], edges[:, :2, None]
-    side = jnp.stack([-half, half], axis=-1)[None]
-    level = jnp.abs(run) < 1e-15
-    parameter = (side - origin) / jnp.where(level, 1.0, run)
-    other = start[:, 1::-1, None] + edges[:, 1::-1, None] * parameter
-    inside = (parameter >= 0) & (parameter <= 1) & (jnp.abs(other) <= half[::-1][None, :, None])
-    return parameter, inside & ~level
+    sign = jnp.where(dot(towards, _select(box.axes, index)) < 0, -1.0, 1.0).astype(towards.dtype)
+    first, second = index == 0, index == 1
+    one, two = jnp.where(first, 2, 0), jnp.where(second, 2, 1)
+    turn_one, turn_two = jnp.where(second, 1.0, jnp.where(first, -sign, sign)), jnp.where(second, -sign, 1.0)
+    turned = [_select(box.axes, one) * turn_one, _select(box.axes, two) * turn_two, _select(box.axes, index) * sign]
+    return jnp.stack(turned), jnp.stack([_select(box.half, which) for which in (one, two, index)])
+
+
+def _edge_axes(first: Box, second: Box, edge: jax.Array) -> tuple[jax.Array, ...]:
+    """The axis of the face on `first` that holds its edge of pair `edge`; of `second` the edge, wide and thin axes."""
+    own, other = edge // 3, edge % 3
+
+    def split(box: Box, index: jax.Array, along: jax.Array) -> tuple[jax.Array, jax.Array]:
+        across = jnp.abs(to_local(box.axes, along))
+        one = _next(index)
+        two = _next(one)
+        less = _select(across, one) < _select(across, two)
+        return jnp.where(less, one, two), jnp.where(less, two, one)
+
+    face, _ = split(first, own, _select(second.axes, other))
+    thin, wide = split(second, other, _select(first.axes, own))
+    return face, other, wide, thin
+
+
+def _project(vectors: jax.Array, normal: jax.Array, upward: jax.Array) -> jax.Array:
+    """`vectors` `[m, 3]` moved along `normal` `[3]`, whose height is `upward` `[]`, to height 0: `[m, 2]`."""
+    return vectors[:, :2] - (vectors[:, 2] / upward)[:, None] * normal[:2]
 
 
 def _sides(corner: jax.Array, one: jax.Array, two: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -82,180 +120,140 @@ def _sides(corner: jax.Array, one: jax.Array, two: jax.Array) -> tuple[jax.Array
     return jnp.stack([corner, corner, corner + one, corner + two]), jnp.stack([one, two, two, one])
 
 
-def _solve_plane(corner: jax.Array, one: jax.Array, two: jax.Array, points: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Coordinates (u, v) of `points` `[m, 2]` in the parallelogram `corner + u one + v two`."""
-    determinant = one[0] * two[1] - two[0] * one[1]
-    inverse = 1 / jnp.where(determinant == 0, 1e-30, determinant)
-    x, y = points[:, 0] - corner[0], points[:, 1] - corner[1]
-    return (x * two[1] - y * two[0]) * inverse, (y * one[0] - x * one[1]) * inverse
+def _crossings(start: jax.Array, run: jax.Array, half: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Where four segments cross the four sides of a rectangle: parameter along the segment and validity, `[4, 2, 2]`.
 
-
-def _rectangle(half: jax.Array) -> jax.Array:
-    signs = jnp.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]], half.dtype)
-    return signs * half
-
-
-def _other_axes(index: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return (index + 1) % 3, (index + 2) % 3
-
-
-def _face_frame(box: Box, index: jax.Array, sign: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The frame `[3, 3]` (rows; the last is the outward normal) of a face and the half extents `[3]` along its rows."""
-    one, two = _select(jnp.array([2, 0, 0]), index), _select(jnp.array([1, 2, 1]), index)
-    turn_one, turn_two = (
-        jnp.where(index == 1, 1.0, jnp.where(index == 0, -sign, sign)),
-        jnp.where(index == 1, -sign, 1.0),
-    )
-    rows = [turn_one * _select(box.axes, one), turn_two * _select(box.axes, two), sign * _select(box.axes, index)]
-    return jnp.stack(rows), jnp.stack([_select(box.half, one), _select(box.half, two), _select(box.half, index)])
-
-
-def _face_points(frame: jax.Array, half: jax.Array, other: Box, centre: jax.Array) -> _Points:
-    """Candidates between a face and the face of `other` turned to it; `centre` `[3]` from the face's centre."""
-    axes = other.axes @ frame.T
-    towards = jnp.where(axes[:, 2] < 0, 1.0, -1.0)
-    lowest = centre + (towards * other.half) @ axes
-    steep = jnp.argmax(jnp.abs(axes[:, 2]))
-    runs = -2 * (towards * other.half)[:, None] * axes
-    one, two = (_select(runs, axis) for axis in _other_axes(steep))
-    flat_one, flat_two = (jnp.abs(_select(axes[:, 2], axis)) < 0.5 for axis in _other_axes(steep))
-    starts, edges = _sides(lowest, one, two)
-    parameter, valid = _crossings(starts, edges, half[:2])
-    both = flat_one & flat_two
-    usable = jnp.stack([flat_one, flat_two, both, both])
-    crossing = starts[:, None, None] + edges[:, None, None] * parameter[..., None]
-    corners = _rectangle(half[:2])
-    u, v = _solve_plane(lowest, one, two, corners)
-    height = lowest[2] + u * one[2] + v * two[2]
-    spanned = both & (u > 0) & (v > 0) & (u < 1) & (v < 1)
-    ends = jnp.stack([lowest, lowest + one, lowest + two, lowest + one + two])
-    inside = jnp.all(jnp.abs(ends[:, :2]) < half[:2], axis=-1) & jnp.stack([flat_one, flat_one, flat_two, both])
-    inside = inside.at[0].set(True)
-    position = jnp.concatenate([crossing.reshape(16, 3), jnp.column_stack([corners, height]), ends])
-    valid = jnp.concatenate([(valid & usable[:, None, None]).reshape(16), spanned, inside])
-    # 2.3.3 halves the height before it takes it for the distance: only face contacts press half as deep.
-    midway = position.at[:, 2].multiply(0.5)
-    return _Points(midway, midway[:, 2], valid & (midway[:, 2] <= 0))
-
-
-def _signed_gap(square: jax.Array, height: jax.Array) -> jax.Array:
-    return jnp.sqrt(square) * jnp.where(height < 0, -1.0, 1.0)
-
-
-def _below_corners(
-    flat: jax.Array, face: jax.Array, corners: jax.Array, loose: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """The points `[4, 3]` of a tilted face under the corners `[4, 2]` of another, and which of them count.
-
-    2.3.3 keeps the determinant of this map in the variable that later holds a corner's squared distance, so each corner
-    is mapped with what the one before it left there.
+    `start`, `run` `[4, 2]`; the sides are at `half` `[2]` along each axis, in both directions.
     """
-    one, two = flat[1] - flat[0], flat[2] - flat[0]
-    scale = one[0] * two[1] - two[0] * one[1]
-    points, kept = [], []
-    for corner in corners:
-        x, y = corner - flat[0, :2]
+    side = jnp.stack([-half, half], axis=1)
+    level = jnp.abs(run) < 1e-15
+    parameter = (side - start[:, :, None]) / jnp.where(level, 1.0, run)[:, :, None]
+    other = start[:, ::-1, None] + run[:, ::-1, None] * parameter
+    inside = (parameter >= 0) & (parameter <= 1) & (jnp.abs(other) <= half[::-1, None])
+    return parameter, inside & ~level[:, :, None]
+
+
+def _crossed(clip: _Clip, flat: jax.Array, upward: jax.Array) -> _Points:
+    """Where sides of the parallelogram, projected to `flat` `[3, 2]` (corner and runs), cross the rectangle's."""
+    raw = clip.corners[0], clip.corners[1] - clip.corners[0], clip.corners[2] - clip.corners[0]
+    (starts, runs), (raw_starts, raw_runs) = _sides(*flat), _sides(*raw)
+    parameter, valid = _crossings(starts, runs, clip.half)
+    hit = starts[:, None, None] + runs[:, None, None] * parameter[:, :, :, None]
+    point = raw_starts[:, None, None] + raw_runs[:, None, None] * parameter[:, :, :, None]
+    depth = point[:, :, :, 2] / upward * _share(clip)
+    one, two = clip.usable
+    usable = jnp.stack([one, two, one & two, one & two])[:, None, None]
+    middle = jnp.concatenate([point[:, :, :, :2] + hit, point[:, :, :, 2:]], axis=3) / 2
+    batch = depth.shape[3:]
+    flattened = middle.reshape(_CROSSINGS, 3, *batch), depth.reshape(_CROSSINGS, *batch)
+    return _Points(*flattened, (valid & usable & (depth <= 0)).reshape(_CROSSINGS, *batch))
+
+
+def _share(clip: _Clip) -> jax.Array:
+    """2.3.3 halves the height before it takes it for the distance: only face contacts press half as deep."""
+    return jnp.where(clip.by_edge, 1.0, 0.5).astype(clip.half.dtype)
+
+
+def _signed_gap(clip: _Clip, square: jax.Array, height: jax.Array) -> jax.Array:
+    return jnp.where(clip.by_edge, jnp.sqrt(square) * jnp.where(height < 0, -1.0, 1.0), 0.5 * height)
+
+
+def _below_corners(clip: _Clip, flat: jax.Array, loose: jax.Array) -> _Points:
+    """Midway between the rectangle's corners and the parallelogram under them.
+
+    2.3.3 keeps the determinant of the map from plane to parallelogram in the variable that later holds a corner's
+    squared distance, so that each corner of an edge pair is mapped with what the one before it left there.
+    """
+    start, one, two = flat
+    raw, raw_one, raw_two = clip.corners[0], clip.corners[1] - clip.corners[0], clip.corners[2] - clip.corners[0]
+    signs = jnp.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]], start.dtype)
+
+    def at_corner(scale: jax.Array, sign: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        corner = aligned(sign, start, 1) * clip.half
+        x, y = corner - start
         inverse = 1 / jnp.where(scale == 0, 1e-30, scale)
         u, v = (x * two[1] - y * two[0]) * inverse, (y * one[0] - x * one[1]) * inverse
         out_u, out_v = (u < 0) | (u > 1), (v < 0) | (v > 1)
+        spanned = ~(out_u | out_v) & (u != 0) & (u != 1) & (v != 0) & (v != 1) & clip.usable[0] & clip.usable[1]
         reached = jnp.where(loose, ~(out_u & out_v), ~(out_u | out_v))
-        u, v = jnp.clip(u, 0, 1), jnp.clip(v, 0, 1)
-        point = (1 - u - v) * face[0] + u * face[1] + v * face[2]
-        square = jnp.sum(jnp.square(corner - point[:2])) + jnp.square(point[2])
-        scale = jnp.where(reached, square, scale)
-        points.append(point)
-        kept.append(reached & ((point[2] <= 0) | (square <= 0)))
-    return jnp.stack(points), jnp.stack(kept)
+        reached = jnp.where(clip.by_edge, reached, spanned)
+        point = raw + jnp.clip(u, 0, 1) * raw_one + jnp.clip(v, 0, 1) * raw_two
+        apart = corner - point[:2]
+        square = jnp.square(apart[0]) + jnp.square(apart[1]) + jnp.square(point[2])
+        valid = reached & ((point[2] <= 0) | (square <= 0))
+        middle = jnp.concatenate([corner + point[:2], point[2:]]) / 2
+        left = jnp.where(clip.by_edge & reached, square, scale)
+        return left, (middle, _signed_gap(clip, square, point[2]), valid)
+
+    scale = one[0] * two[1] - two[0] * one[1]
+    return _Points(*jax.lax.scan(at_corner, scale, signs)[1])
 
 
-def _edge_points(half: jax.Array, face: jax.Array, normal: jax.Array) -> _Points:
-    """Candidates between a face and another's corners `face` `[4, 3]` along `normal` `[3]`, in the face's frame."""
-    upward = jnp.where(jnp.abs(normal[2]) < 1e-12, 1e-12, normal[2])
-    flat = face - (face[:, 2] / upward)[:, None] * normal
-    starts, edges = _sides(flat[0], flat[1] - flat[0], flat[2] - flat[0])
-    raw_starts, raw_edges = _sides(face[0], face[1] - face[0], face[2] - face[0])
-    parameter, valid = _crossings(starts, edges, half[:2])
-    hit = starts[:, None, None] + edges[:, None, None] * parameter[..., None]
-    raw = raw_starts[:, None, None] + raw_edges[:, None, None] * parameter[..., None]
-    depth = raw[..., 2] / upward
-    crossing = 0.5 * (raw + hit.at[..., 2].set(0.0))
-    valid = (valid & (depth <= 0)).reshape(16)
-    none_crossed = ~jnp.any(valid)
-
-    corners = _rectangle(half[:2])
-    below, spanned = _below_corners(flat, face, corners, none_crossed)
-    corners = jnp.column_stack([corners, jnp.zeros(4, corners.dtype)])
-    square = jnp.sum(jnp.square(corners - below), axis=-1)
-    none_spanned = none_crossed & ~jnp.any(spanned)
-
-    outside = jnp.abs(flat[:, :2]) > half[:2]
-    kept = jnp.where(none_crossed, none_spanned | ~jnp.all(outside, axis=-1), ~jnp.any(outside, axis=-1))
-    clamped = jnp.clip(flat[:, :2], -half[:2], half[:2])
-    gap = jnp.sum(jnp.square(flat[:, :2] - clamped), axis=-1) + jnp.square(face[:, 2] / upward)
-    kept = kept & ((face[:, 2] <= 0) | (gap <= 0))
-    ends = 0.5 * (face + jnp.column_stack([clamped, jnp.zeros(4, clamped.dtype)]))
-    return _Points(
-        jnp.concatenate([crossing.reshape(16, 3), 0.5 * (corners + below), ends]),
-        jnp.concatenate([depth.reshape(16), _signed_gap(square, below[:, 2]), _signed_gap(gap, face[:, 2])]),
-        jnp.concatenate([valid, spanned, kept]),
-    )
+def _own_corners(clip: _Clip, upward: jax.Array, none_crossed: jax.Array, none_spanned: jax.Array) -> _Points:
+    """Midway between the parallelogram's corners and the rectangle."""
+    corners = clip.corners
+    flat = _project(corners, clip.normal, upward)
+    outside = jnp.abs(flat) > clip.half
+    one, two = clip.usable
+    kept = jnp.where(none_crossed, none_spanned | ~jnp.all(outside, axis=1), ~jnp.any(outside, axis=1))
+    within = jnp.all(jnp.abs(flat) < clip.half, axis=1) & jnp.stack([one, one, two, one & two])
+    kept = jnp.where(clip.by_edge, kept, within.at[0].set(True))
+    clamped = jnp.where(clip.by_edge, jnp.clip(flat, -clip.half, clip.half), flat)
+    apart, height = flat - clamped, corners[:, 2]
+    square = jnp.square(apart[:, 0]) + jnp.square(apart[:, 1]) + jnp.square(height / upward)
+    middle = jnp.concatenate([corners[:, :2] + clamped, corners[:, 2:]], axis=1) / 2
+    return _Points(middle, _signed_gap(clip, square, height), kept & ((height <= 0) | (square <= 0)))
 
 
-def _edge_case(
-    first: Box, second: Box, offset: jax.Array, index: jax.Array, normal: jax.Array
-) -> tuple[jax.Array, ...]:
-    """The face frame `[3, 3]`, half extents `[3]` and the other face's corners `[4, 3]` of edge pair `index`."""
-    edge_first, edge_second = index // 3, index % 3
-    along_first, along_second = _select(first.axes, edge_first), _select(second.axes, edge_second)
-    one, two = _other_axes(edge_first)
-    across = jnp.abs(first.axes @ along_second)
-    face = jnp.where(_select(across, one) < _select(across, two), one, two)
-    sign = jnp.where(jnp.sum(normal * _select(first.axes, face)) > 0, 1.0, -1.0)
-    frame, half = _face_frame(first, face, sign)
-    one, two = _other_axes(edge_second)
-    across = jnp.abs(second.axes @ along_first)
-    swap = _select(across, one) < _select(across, two)
-    wide, thin = jnp.where(swap, two, one), jnp.where(swap, one, two)
-    signed = jnp.where(second.axes @ normal < 0, 1.0, -1.0)[:, None] * second.half[:, None] * second.axes
-    run = along_second * _select(second.half, edge_second)
-    near, depth = _select(signed, wide), _select(signed, thin)
-    corners = jnp.stack([near + depth + run, near + depth - run, depth - near + run, depth - near - run])
-    return frame, half, (corners + offset) @ frame.T - half[2] * jnp.array([0.0, 0.0, 1.0], half.dtype)
+def _clip_points(clip: _Clip) -> _Points:
+    """All candidates: 16 crossings and 4 corners of each face, positions in the frame of the rectangle."""
+    upward = jnp.where(jnp.abs(clip.normal[2]) < 1e-12, 1e-12, clip.normal[2])
+    corner, one, two = clip.corners[:3]
+    flat = _project(jnp.stack([corner, one - corner, two - corner]), clip.normal, upward)
+    crossed = _crossed(clip, flat, upward)
+    none_crossed = ~jnp.any(crossed.valid, axis=0)
+    below = _below_corners(clip, flat, none_crossed)
+    own = _own_corners(clip, upward, none_crossed, none_crossed & ~jnp.any(below.valid, axis=0))
+    return _Points(*(jnp.concatenate(parts) for parts in zip(crossed, below, own, strict=True)))
 
 
 def box_box(first: Box, second: Box) -> Contacts:
     """Up to SLOTS contacts between two boxes, normals from the first to the second; unused slots have distance 1."""
     offset = second.position - first.position
-    along_first, along_second = _face_overlaps(first, second, offset)
-    edge_overlaps, edge_normals = _edge_overlaps(first, second, offset)
-    faces, edges = _least(jnp.stack([along_first, along_second], axis=1).reshape(6)), _least(edge_overlaps)
-    separate = (faces.depth < 0) | (edges.depth < 0)
-    slack = 1e-12 if offset.dtype == jnp.float64 else 1e-5
-    by_edge = edges.depth < faces.depth * (1 - slack)
+    face_overlap, face, edge_overlap, edge, edge_normal = _least_overlaps(first, second, offset)
+    separate = (face_overlap < 0) | (edge_overlap < 0)
+    by_edge = edge_overlap < face_overlap * (1 - (1e-12 if offset.dtype == jnp.float64 else 1e-5))
+    swap = ~by_edge & (face % 2 == 1)
 
-    by_second = faces.which % 2 == 1
-    reference = jax.tree.map(lambda one, two: jnp.where(by_second, two, one), first, second)
-    incident = jax.tree.map(lambda one, two: jnp.where(by_second, one, two), first, second)
-    away = jnp.where(by_second, -offset, offset)
-    axis = faces.which // 2
-    sign = jnp.where(jnp.sum(away * _select(reference.axes, axis)) < 0, -1.0, 1.0)
-    frame, half = _face_frame(reference, axis, sign)
-    lift = half[2] * jnp.array([0.0, 0.0, 1.0], half.dtype)
-    flat = _face_points(frame, half, incident, frame @ away - lift)
-    normal = jnp.where(by_second, -frame[2], frame[2])
+    def choose(one: jax.Array, two: jax.Array) -> jax.Array:
+        return jnp.where(swap, two, one)
 
-    edge_normal = _select(edge_normals, edges.which)
-    edge_frame, edge_half, corners = _edge_case(first, second, offset, edges.which, edge_normal)
-    tilted = _edge_points(edge_half, corners, edge_frame @ edge_normal)
+    reference, incident = jax.tree.map(choose, first, second), jax.tree.map(choose, second, first)
+    away = choose(offset, -offset)
+    edge_face, run, wide, thin = _edge_axes(first, second, edge)
+    frame, half = _reference(reference, jnp.where(by_edge, edge_face, face // 2), jnp.where(by_edge, edge_normal, away))
+    normal = jnp.where(by_edge, edge_normal, frame[2])
 
-    def choose(edge: jax.Array, face: jax.Array) -> jax.Array:
-        return jnp.where(by_edge, edge, face)
-
-    points: _Points = jax.tree.map(choose, tilted, flat)
+    # The incident face: `deep` is the axis across it, `run` and `wide` lie in it.
+    tilt = to_local(incident.axes, frame[2])
+    steep = jnp.argmax(jnp.abs(tilt), axis=0)
+    run, deep = jnp.where(by_edge, run, _next(steep)), jnp.where(by_edge, thin, steep)
+    wide = jnp.where(by_edge, wide, _next(_next(steep)))
+    signed = jnp.where(to_local(incident.axes, normal) < 0, incident.half, -incident.half)[:, None] * incident.axes
+    one = jnp.where(by_edge, _select(incident.axes, run) * _select(incident.half, run), _select(signed, run))
+    two = _select(signed, wide)
+    lift = half[2] * aligned([0.0, 0.0, 1.0], half, 1)
+    corner = to_local(frame, away + one + two + _select(signed, deep)) - lift
+    one, two = -2 * to_local(frame, one), -2 * to_local(frame, two)
+    clip = _Clip(
+        by_edge=by_edge,
+        half=half[:2],
+        corners=jnp.stack([corner, corner + one, corner + two, corner + one + two]),
+        usable=by_edge | (jnp.stack([jnp.abs(_select(tilt, axis)) for axis in (run, wide)]) < 0.5),
+        normal=jnp.where(by_edge, to_local(frame, normal), aligned([0.0, 0.0, 1.0], half, 1)),
+    )
+    points = _clip_points(clip)
     depth, local = compress(jnp.where(points.valid, points.distance, 1.0), points.position, slots=SLOTS)
-    frame, half, normal = choose(edge_frame, frame), choose(edge_half, half), choose(edge_normal, normal)
-    origin = choose(first.position, reference.position)
-    position = origin + (local + half[2] * jnp.array([0.0, 0.0, 1.0], half.dtype)) @ frame
-    distance = jnp.where(separate, 1.0, depth)
-    frames = jnp.broadcast_to(frame_from_normal(normal), (SLOTS, 3, 3))
-    return Contacts(distance=distance, position=position, frame=frames)
+    position = reference.position + jax.vmap(lambda point: to_world(frame, point + lift))(local)
+    normals = jnp.broadcast_to(choose(normal, -normal), position.shape)
+    return Contacts(distance=jnp.where(separate, 1.0, depth), position=position, normal=normals)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.physics import rotation
+from envs.physics.algebra import aligned, apply, cross, product, to_local, to_world
 from envs.physics.robot import Frames, RobotModel, Shape, inverse_weights, shapes
 from envs.robots import car
 from envs.robots.car import CarState
@@ -83,46 +84,52 @@ _MASS = _mass_matrix()
 
 
 def _origin(state: CarState) -> jax.Array:
-    return jnp.append(state.position, state.height)
+    return jnp.concatenate([state.position, state.height[None]])
 
 
 def _frames(state: CarState) -> Frames:
     turn = rotation.matrix(state.rotation)
-    dtype = turn.dtype
-    axes = jnp.broadcast_to(turn.T, (4, 3, 3)).at[3].set((turn @ rotation.matrix(state.ball)).T)
+    chassis, ball = jnp.swapaxes(turn, 0, 1), jnp.swapaxes(product(turn, rotation.matrix(state.ball)), 0, 1)
+
+    def from_chassis(columns: np.ndarray) -> jax.Array:
+        return jnp.stack([product(turn, part) for part in aligned(columns, turn, 2)])
+
     return Frames(
-        origin=jnp.asarray(_HUBS, dtype) @ turn.T,
-        axes=axes,
-        linear=turn @ jnp.asarray(_LINEAR, dtype),
-        angular=turn @ jnp.asarray(_ANGULAR, dtype),
+        origin=jnp.stack([to_local(turn, hub) for hub in aligned(_HUBS, turn, 2)]),
+        axes=jnp.stack([chassis, chassis, chassis, ball]),
+        linear=from_chassis(_LINEAR),
+        angular=from_chassis(_ANGULAR),
     )
 
 
 def _velocity(state: CarState) -> jax.Array:
-    linear = state.velocity @ rotation.matrix(state.rotation)
-    return jnp.concatenate([linear, state.angular, state.wheels, rotation.matrix(state.ball) @ state.ball_rate])
+    linear = to_world(rotation.matrix(state.rotation), state.velocity)
+    relative = to_local(rotation.matrix(state.ball), state.ball_rate)
+    return jnp.concatenate([linear, state.angular, state.wheels, relative])
 
 
 def _forces(state: CarState, action: jax.Array) -> jax.Array:
     """Gravity, motors and damping, less what turning frames take: omega x (momentum)."""
     velocity = _velocity(state)
-    mass = jnp.asarray(_MASS, velocity.dtype)
     omega, relative = velocity[3:6], velocity[8:]
-    weight = -car.GRAVITY * rotation.matrix(state.rotation)[2]
-    fall = mass[:, :3] @ weight
-    momentum = mass @ velocity.at[:3].set(0.0)
-    linear = rotation.cross(omega, mass[:3, 3:6] @ omega)
-    caster = rotation.cross(omega, mass[8:, 8:] @ relative)
-    turning = jnp.concatenate([linear, rotation.cross(omega, momentum[3:6]), jnp.zeros(2, mass.dtype), caster])
-    motors = jnp.zeros(11, mass.dtype).at[6:8].set(jnp.clip(action, -car.FORCE_LIMIT, car.FORCE_LIMIT))
-    damped = _DAMPING * velocity.at[:6].set(0.0)
-    return fall + motors - damped - turning
+
+    def times(rows: slice, columns: slice, vector: jax.Array) -> jax.Array:
+        """A block of the mass matrix times `vector`."""
+        return apply(aligned(_MASS[rows, columns], vector, 1), vector)
+
+    fall = times(slice(11), slice(3), -car.GRAVITY * rotation.matrix(state.rotation)[2])
+    momentum = times(slice(3, 6), slice(3, 11), velocity[3:])
+    turning = [cross(omega, times(slice(3), slice(3, 6), omega)), cross(omega, momentum)]
+    turning += [jnp.zeros_like(state.wheels), cross(omega, times(slice(8, 11), slice(8, 11), relative))]
+    motors = jnp.clip(action, -car.FORCE_LIMIT, car.FORCE_LIMIT)
+    driven = [jnp.zeros_like(velocity[:6]), motors - _DAMPING * velocity[6:8], -_DAMPING * relative]
+    return fall + jnp.concatenate(driven) - jnp.concatenate(turning)
 
 
 def _advance(state: CarState, change: jax.Array) -> CarState:
-    velocity = state.velocity + rotation.matrix(state.rotation) @ change[:3]
+    velocity = state.velocity + to_local(rotation.matrix(state.rotation), change[:3])
     angular = state.angular + change[3:6]
-    ball_rate = state.ball_rate + change[8:] @ rotation.matrix(state.ball)
+    ball_rate = state.ball_rate + to_world(rotation.matrix(state.ball), change[8:])
     return dataclasses.replace(
         state,
         position=state.position + car.TIMESTEP * velocity[:2],

@@ -1,20 +1,26 @@
 """Contacts between simple shapes, one pair at a time; box against box has a module of its own.
 
 Every function returns `Contacts` with a fixed number of slots. Normals lead from the first shape to the second.
+Further axes of all arrays (environments) come behind those named.
 """
 
 import jax
 import jax.numpy as jnp
 
-from envs.physics.contact import Box, Contacts, compress, frame_from_normal
+from envs.physics.algebra import add_up, aligned, dot, to_local, to_world
+from envs.physics.contact import Box, Contacts, compress
 
 
 def _single(distance: jax.Array, position: jax.Array, normal: jax.Array) -> Contacts:
-    return Contacts(distance[None], position[None], frame_from_normal(normal)[None])
+    return Contacts(distance[None], position[None], normal[None])
 
 
 def _norm(vector: jax.Array) -> jax.Array:
-    return jnp.sqrt(jnp.sum(jnp.square(vector), axis=-1))
+    return jnp.sqrt(dot(vector, vector))
+
+
+def _up(like: jax.Array) -> jax.Array:
+    return aligned([0.0, 0.0, 1.0], like, 1)
 
 
 def sphere_sphere(first: jax.Array, first_radius: jax.Array, second: jax.Array, second_radius: jax.Array) -> Contacts:
@@ -28,19 +34,21 @@ def sphere_sphere(first: jax.Array, first_radius: jax.Array, second: jax.Array, 
 
 def sphere_box(centre: jax.Array, radius: jax.Array, box: Box) -> Contacts:
     """One contact of a sphere about `centre` `[3]` with a box. Both may come in either order: the cone is symmetric."""
-    local = box.axes @ (centre - box.position)
+    local = to_local(box.axes, centre - box.position)
     clamped = jnp.clip(local, -box.half, box.half)
     gap = clamped - local
     length = _norm(gap)
     outward = gap / jnp.maximum(length, 1e-12)
     deepest = local + radius * outward
     margin = box.half - jnp.abs(local)
-    nearest = (jnp.arange(3) == jnp.argmin(margin)) * jnp.where(local < 0, 1.0, -1.0).astype(local.dtype)
+    least = jnp.min(margin, axis=0)
+    first = aligned(jnp.arange(3), local, 1) == jnp.argmin(margin, axis=0)
+    nearest = first * jnp.where(local < 0, 1.0, -1.0).astype(local.dtype)
     inside = length < 1e-12
-    within = local + nearest * (radius - jnp.min(margin)) / 2
+    within = local + nearest * (radius - least) / 2
     normal = jnp.where(inside, nearest, outward)
     midway = jnp.where(inside, within, (clamped + deepest) / 2)
-    return _single(length - radius, box.position + midway @ box.axes, normal @ box.axes)
+    return _single(length - radius, box.position + to_world(box.axes, midway), to_world(box.axes, normal))
 
 
 def box_pillar(box: Box, pillar: jax.Array, pillar_radius: float) -> Contacts:
@@ -55,15 +63,15 @@ def box_pillar(box: Box, pillar: jax.Array, pillar_radius: float) -> Contacts:
 
 def wheel_sphere(hub: jax.Array, axes: jax.Array, size: jax.Array, centre: jax.Array, radius: jax.Array) -> Contacts:
     """One contact of a cylinder along its x axis, `size` (radius, half width), with a sphere outside it."""
-    local = axes @ (centre - hub)
-    across = _norm(local[1:])
+    local = to_local(axes, centre - hub)
+    across = jnp.sqrt(jnp.square(local[1]) + jnp.square(local[2]))
     rim = jnp.minimum(across, size[0]) / jnp.maximum(across, 1e-12)
     nearest = jnp.concatenate([jnp.clip(local[:1], -size[1], size[1]), rim * local[1:]])
     gap = local - nearest
     length = _norm(gap)
     normal = gap / jnp.maximum(length, 1e-12)
     distance = length - radius
-    return _single(distance, hub + (nearest + 0.5 * distance * normal) @ axes, normal @ axes)
+    return _single(distance, hub + to_world(axes, nearest + 0.5 * distance * normal), to_world(axes, normal))
 
 
 def wheel_box(hub: jax.Array, axes: jax.Array, size: jax.Array, box: Box) -> Contacts:
@@ -71,25 +79,27 @@ def wheel_box(hub: jax.Array, axes: jax.Array, size: jax.Array, box: Box) -> Con
 
     Seen from above the cylinder is a rectangle at the height of its hub; these are its corners.
     """
-    signs = jnp.array([[-1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [1.0, 1.0, 0.0]], hub.dtype)
-    corners = hub + (signs * jnp.stack([size[1], size[0], size[0]])) @ axes
-    local = (corners - box.position) @ box.axes.T
-    outside = jnp.abs(local[:, :2]) - box.half[:2]
-    depth = jnp.max(outside, axis=1)
-    deepest = (jnp.arange(4) == jnp.argmin(depth)).astype(hub.dtype)
-    point, corner = deepest @ local, deepest @ corners
-    face = jnp.arange(2) == jnp.argmax(deepest @ outside)
-    inward = jnp.concatenate([jnp.where(face, jnp.where(point[:2] < 0, 1.0, -1.0), 0.0), jnp.zeros(1)]).astype(
-        hub.dtype
-    )
-    normal, distance = inward @ box.axes, jnp.min(depth)
-    return _single(distance, corner + 0.5 * distance * normal, normal)
+
+    def corner(along: jax.Array, across: jax.Array) -> tuple[jax.Array, ...]:
+        point = hub + along * size[1] * axes[0] + across * size[0] * axes[1]
+        local = to_local(box.axes, point - box.position)[:2]
+        outside = jnp.abs(local) - box.half[:2]
+        face = (outside[1] > outside[0]).astype(hub.dtype)
+        inward = jnp.where(local < 0, 1.0, -1.0) * jnp.stack([1 - face, face])
+        return jnp.maximum(outside[0], outside[1]), point, inward
+
+    signs = jnp.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]], hub.dtype)
+    depth, points, inward = jax.vmap(corner)(signs[:, 0], signs[:, 1])
+    deepest = aligned(jnp.arange(4), depth, 1) == jnp.argmin(depth, axis=0)
+    point, inward = (add_up(jnp.where(deepest[:, None], rows, 0.0)) for rows in (points, inward))
+    normal, distance = inward[0] * box.axes[0] + inward[1] * box.axes[1], jnp.min(depth, axis=0)
+    return _single(distance, point + 0.5 * distance * normal, normal)
 
 
 def floor_box(box: Box) -> Contacts:
     """Four contacts of a box with the floor z = 0: the corners of its lower half."""
     signs = jnp.array([[i, j, k] for k in (-1, 1) for j in (-1, 1) for i in (-1, 1)], box.half.dtype)
-    corners = (signs * box.half) @ box.axes
+    corners = jax.vmap(lambda sign: to_world(box.axes, aligned(sign, box.position, 1) * box.half))(signs)
     distance = jnp.where(corners[:, 2] > 0, 1.0, box.position[2] + corners[:, 2])
     depth, local = compress(distance, corners, slots=4)
     return _on_floor(depth, box.position + local)
@@ -97,14 +107,13 @@ def floor_box(box: Box) -> Contacts:
 
 def _on_floor(depth: jax.Array, lowest: jax.Array) -> Contacts:
     """Contacts with the floor under the points `lowest` `[c, 3]`, at `depth` `[c]`."""
-    up = jnp.array([0.0, 0.0, 1.0], depth.dtype)
-    frame = jnp.broadcast_to(frame_from_normal(up), (depth.shape[0], 3, 3))
-    return Contacts(depth, lowest - 0.5 * depth[:, None] * up, frame)
+    up = jnp.broadcast_to(_up(lowest[0]), lowest.shape)
+    return Contacts(depth, lowest - 0.5 * depth[:, None] * up, up)
 
 
 def floor_sphere(centre: jax.Array, radius: jax.Array) -> Contacts:
     """One contact of a sphere with the floor z = 0."""
-    lowest = centre - radius * jnp.array([0.0, 0.0, 1.0], centre.dtype)
+    lowest = centre - radius * _up(centre)
     return _on_floor(lowest[2:], lowest[None])
 
 
@@ -114,7 +123,7 @@ def floor_wheel(centre: jax.Array, axis: jax.Array, radius: float, half_width: f
     `axis` `[3]` is its unit axis. MuJoCo's further two points exist only for a cylinder that lies on its side.
     """
     along = jnp.where(axis[2] > 0, -axis, axis)
-    down = along[2] * along - jnp.array([0.0, 0.0, 1.0], axis.dtype)
+    down = along[2] * along - _up(axis)
     rim = down * (radius / _norm(down))
     reach = half_width * along
     points = jnp.stack([centre + rim + reach, centre + rim - reach])

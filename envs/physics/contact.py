@@ -1,6 +1,6 @@
 """What two touching shapes share: contacts, and MuJoCo's soft-contact parameters.
 
-c contacts. Lengths in m, times in s.
+c contacts. Lengths in m, times in s. Further axes of all arrays (environments) come behind those named.
 """
 
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from envs.physics.rotation import cross
+from envs.physics.algebra import add_up, aligned, cross, dot, running_sum
 
 TIME_CONSTANT = 0.02
 _SOFTEST, _HARDEST, _WIDTH = 0.9, 0.95, 1e-3
@@ -27,16 +27,17 @@ class Contacts(NamedTuple):
 
     distance: jax.Array  # [c]
     position: jax.Array  # [c, 3]
-    frame: jax.Array  # [c, 3, 3] rows: normal from the first shape to the second, two tangents
+    normal: jax.Array  # [c, 3] from the first shape to the second
 
 
 def frame_from_normal(normal: jax.Array) -> jax.Array:
-    """A right-handed frame `[..., 3, 3]` whose first row is `normal` `[..., 3]` (MuJoCo's `mju_makeFrame`)."""
-    upright = jnp.abs(normal[..., 1]) < 0.5
-    guess = jnp.where(upright[..., None], jnp.array([0.0, 1.0, 0.0]), jnp.array([0.0, 0.0, 1.0])).astype(normal.dtype)
-    tangent = guess - jnp.sum(guess * normal, axis=-1, keepdims=True) * normal
-    tangent = tangent / jnp.sqrt(jnp.sum(jnp.square(tangent), axis=-1, keepdims=True))
-    return jnp.stack([normal, tangent, cross(normal, tangent)], axis=-2)
+    """A right-handed frame `[3, 3]` whose first row is `normal` `[3]` (MuJoCo's `mju_makeFrame`)."""
+    upright = jnp.abs(normal[1]) < 0.5
+    along, none = upright.astype(normal.dtype), jnp.zeros_like(normal[1])
+    guess = jnp.stack([none, along, 1 - along])
+    tangent = guess - dot(guess, normal) * normal
+    tangent = tangent / jnp.sqrt(dot(tangent, tangent))
+    return jnp.stack([normal, tangent, cross(normal, tangent)])
 
 
 def impedance(violation: jax.Array) -> jax.Array:
@@ -53,9 +54,13 @@ def reference_gains(damping_ratio: float = 1.0) -> tuple[float, float]:
 
 
 def compress(distance: jax.Array, values: jax.Array, *, slots: int) -> tuple[jax.Array, jax.Array]:
-    """The first entries with a distance up to 0: distances `[slots]` (1 where unused) and values `[slots, d]`."""
+    """The first entries with a distance up to 0: distances `[slots]` (1 where unused) and values `[slots, d]`.
+
+    `distance` is `[c]`, `values` `[c, d]`.
+    """
     real = distance <= 0
-    rank = jnp.cumsum(real) - 1
-    place = ((rank[None] == jnp.arange(slots)[:, None]) & real[None]).astype(distance.dtype)
-    used = jnp.sum(place, axis=1) > 0
-    return jnp.where(used, place @ distance, 1.0), place @ values
+    slot = jnp.where(real, running_sum(real.astype(jnp.int32)) - 1, -1)
+    place = slot[:, None] == aligned(jnp.arange(slots), slot, 1)
+    kept = add_up(jnp.where(place[:, :, None], values[:, None], 0))
+    used = add_up(place.astype(jnp.int32)) > 0
+    return jnp.where(used, add_up(jnp.where(place, distance[:, None], 0)), 1.0), kept

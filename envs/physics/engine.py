@@ -16,11 +16,13 @@ from jax import lax
 from envs.geometry import rotate
 from envs.physics import bodies as movable
 from envs.physics import rotation
+from envs.physics.algebra import add_up
 from envs.physics.bodies import Bodies
-from envs.physics.coupling import as_problem, contact_rows, ground_rows, smooth_terms
+from envs.physics.coupling import contact_rows, ground_rows, smooth_terms
 from envs.physics.gate import only_where
 from envs.physics.newton import minimise
 from envs.physics.robot import RobotModel
+from envs.physics.rows import as_problem, joined
 from envs.physics.scene import Scene
 
 SUBSTEPS = 10
@@ -46,11 +48,6 @@ class Scenery(NamedTuple):
 
 
 Step = Callable[[Any, Bodies, jax.Array, jax.Array, jax.Array], tuple[Any, Bodies, Touch]]
-
-
-def _nearest(distance: jax.Array, count: int) -> jax.Array:
-    """Indices `[count]` of the smallest of `distance` `[m]`."""
-    return lax.top_k(-distance, count)[1]
 
 
 def _circles(robot: RobotModel, state: Any) -> tuple[jax.Array, jax.Array]:
@@ -91,16 +88,50 @@ def in_reach(scene: Scene, robot: RobotModel, state: Any, bodies: Bodies, obstac
     return jnp.any(jnp.concatenate(gaps) < 0)
 
 
+def _nearest(gaps: jax.Array, count: int) -> jax.Array:
+    """Which of `gaps` `[m, N]` is the smallest, the next and so on, bool `[count, m, N]`."""
+    chosen = jnp.zeros((0, *gaps.shape), bool)
+    for _ in range(count):
+        least = jnp.arange(gaps.shape[0])[:, None] == jnp.argmin(gaps, axis=0)
+        chosen, gaps = jnp.concatenate([chosen, least[None]]), jnp.where(least, jnp.inf, gaps)
+    return chosen
+
+
+def _taken(leaf: jax.Array, chosen: jax.Array) -> jax.Array:
+    """The `chosen` `[k, m, N]` of `leaf` `[m, d, N]`: `[k, d, N]`."""
+    terms = jnp.where(jnp.swapaxes(chosen, 0, 1)[:, :, None], leaf[:, None], 0)
+    return add_up(terms) if len(chosen) else jnp.zeros((0, *leaf.shape[1:]), leaf.dtype)
+
+
+def _put_back(leaf: jax.Array, chosen: jax.Array, picked: jax.Array) -> jax.Array:
+    """The inverse of `_taken`: `leaf` `[m, d, N]` with `picked` `[k, d, N]` in place of the `chosen`."""
+    for mask, new in zip(chosen, picked, strict=True):
+        leaf = jnp.where(mask[:, None], new, leaf)
+    return leaf
+
+
+class _Inputs(NamedTuple):
+    """What the step of N environments starts from, N along the last axis of everything."""
+
+    state: Any
+    scenery: Scenery
+    gaps: tuple[jax.Array, jax.Array]  # [o, N], [m, N]
+    alone: Bodies  # after the step, where untouched
+    action: jax.Array
+    time: jax.Array
+
+
 def _together(
     scene: Scene, robot: RobotModel, slots: int, beside: int
-) -> Callable[[tuple[Any, Scenery, Bodies, jax.Array, jax.Array]], tuple[Any, Bodies, Touch]]:
-    """The step of a robot with its `slots` nearest bodies and `beside` nearest obstacles, solved in every substep.
+) -> Callable[[_Inputs], tuple[Any, Bodies, Touch]]:
+    """The step of robots with their `slots` nearest bodies and `beside` nearest obstacles, solved in every substep.
 
     Each solution starts the next one. A robot on wheels always touches the floor; it has an extra one first to start
     from.
     """
     lead = 0 if robot.wheels is None else 1
     iterations = max(robot.iterations, scene.iterations)
+    size = robot.mass.shape[0]
 
     def accelerate(
         state: Any, bodies: Bodies, near: jax.Array, action: jax.Array, time: jax.Array, start: jax.Array
@@ -108,37 +139,34 @@ def _together(
         origin = robot.origin(state)
         height = jnp.full_like(near[:, :1], scene.obstacle_radius)
         placed = jnp.concatenate([near, height], axis=1) - origin
-        rows, hits, bumps = contact_rows(scene, robot, robot.frames(state), origin[2], origin, bodies, placed)
+        rows, hits, bumps = contact_rows(scene, robot, robot.frames(state), origin, bodies, placed)
         mass, force, velocity = smooth_terms(scene, robot, state, action, bodies, time)
         return minimise(as_problem(rows, mass, force, velocity), start, iterations), hits, bumps
 
-    def step(inputs: tuple[Any, Scenery, Bodies, jax.Array, jax.Array]) -> tuple[Any, Bodies, Touch]:
-        state, scenery, alone, action, time = inputs
-        to_obstacles, to_bodies = _gaps(scene, robot, state, scenery)
-        first = _nearest(to_obstacles, beside) if beside else jnp.zeros(0, int)
-        chosen = _nearest(to_bodies, slots) if slots else jnp.zeros(0, int)
-        near, size = scenery.obstacles[first], robot.mass.shape[0]
-        picked = jax.tree.map(lambda leaf: leaf[chosen], scenery.bodies)
+    def step(inputs: _Inputs) -> tuple[Any, Bodies, Touch]:
+        first, chosen = _nearest(inputs.gaps[0], beside), _nearest(inputs.gaps[1], slots)
+        near = _taken(inputs.scenery.obstacles, first)
 
         def substep(index: jax.Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
             state, picked, start, _, _ = carry
-            moment = time + jnp.clip(index, 0, SUBSTEPS - 1) * robot.timestep
-            acceleration, hits, bumps = accelerate(state, picked, near, action, moment, start)
+            moment = inputs.time + jnp.clip(index, 0, SUBSTEPS - 1) * robot.timestep
+            acceleration, hits, bumps = accelerate(state, picked, near, inputs.action, moment, start)
             change = robot.timestep * (jnp.asarray(robot.euler, start.dtype) @ acceleration[:size])
-            own = acceleration[size:].reshape(slots, 6)
+            own = acceleration[size:].reshape(slots, 6, *start.shape[1:])
             moved = robot.advance(state, change), jax.vmap(movable.advance, (0, 0, None))(picked, own, robot.timestep)
             stays = (index < 0) | (index == SUBSTEPS)
             sensed = robot.sense(state, acceleration[:size]), picked
             state, picked = jax.tree.map(lambda old, new: jnp.where(stays, old, new), sensed, moved)
             return state, picked, acceleration, hits, bumps
 
-        start = jnp.zeros(size + 6 * slots, near.dtype)
-        none = jnp.zeros(near.shape[0], bool), jnp.zeros(slots, bool)
-        state, picked, _, hits, bumps = lax.fori_loop(-lead, SUBSTEPS + 1, substep, (state, picked, start, *none))
-        bodies = jax.tree.map(lambda leaf, new: leaf.at[chosen].set(new), alone, picked)
-        touch = Touch(
-            jnp.zeros(scene.obstacles, bool).at[first].set(hits), jnp.zeros(scene.bodies, bool).at[chosen].set(bumps)
-        )
+        items = near.shape[-1]
+        start = jnp.zeros((size + 6 * slots, items), near.dtype)
+        none = jnp.zeros((beside, items), bool), jnp.zeros((slots, items), bool)
+        picked = jax.tree.map(lambda leaf: _taken(leaf, chosen), inputs.scenery.bodies)
+        carry = (inputs.state, picked, start, *none)
+        state, picked, _, hits, bumps = lax.fori_loop(-lead, SUBSTEPS + 1, substep, carry)
+        bodies = jax.tree.map(lambda leaf, new: _put_back(leaf, chosen, new), inputs.alone, picked)
+        touch = Touch(jnp.any(first & hits[:, None], axis=0), jnp.any(chosen & bumps[:, None], axis=0))
         return state, bodies, touch
 
     return step
@@ -156,20 +184,22 @@ def carried(scene: Scene, body: Bodies, time: jax.Array, timestep: float) -> Bod
 
 
 def _sliding(scene: Scene, timestep: float) -> Callable[[Bodies], Bodies]:
-    """One env step of a body that touches nothing but the floor."""
+    """One env step of bodies (along the last axis) that touch nothing but the floor."""
     assert scene.body is not None
     kind = scene.body
 
     def substep(_: int, carry: tuple[Bodies, jax.Array]) -> tuple[Bodies, jax.Array]:
         body, start = carry
         mass, force = movable.quadratic(kind, body, jnp.zeros((), body.position.dtype))
-        velocity = jnp.append(body.velocity, body.angular)
-        problem = as_problem(ground_rows(kind, body), mass, force, velocity)
+        velocity = jnp.concatenate([body.velocity, body.angular])
+        problem = as_problem(joined([ground_rows(kind, body)]), mass, force, velocity)
         acceleration = minimise(problem, start, _BODY_ITERATIONS)
         return movable.advance(body, acceleration, timestep), acceleration
 
     def step(body: Bodies) -> Bodies:
-        return lax.fori_loop(0, SUBSTEPS, substep, (body, jnp.zeros(6, body.position.dtype)))[0]
+        return lax.fori_loop(
+            0, SUBSTEPS, substep, (body, jnp.zeros((6, body.position.shape[-1]), body.position.dtype))
+        )[0]
 
     return step
 
@@ -180,7 +210,7 @@ def _moving(bodies: Bodies) -> jax.Array:
     return (linear > _STILL) | (jnp.max(jnp.abs(bodies.angular), axis=1) > 10 * _STILL)
 
 
-def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 32) -> Step:
+def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 64) -> Step:
     """The step `(state, bodies, obstacles [o, 2], action [A], time []) -> (state, bodies, Touch)` of one environment.
 
     `action` is in -1..1, `time` in s since the reset; `bodies` are `scene.bodies` many. Solvers run on `chunk`
@@ -213,7 +243,7 @@ def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 32) -> Step:
         blocked = (count > 0) | jnp.any(to_obstacles < 0)
         for (slots, obstructed), solver in solvers.items():
             active = (count == slots) & (blocked if obstructed or slots else ~blocked)
-            outcome = solver(active, (state, scenery, alone, action, time), outcome)
+            outcome = solver(active, _Inputs(state, scenery, (to_obstacles, to_bodies), alone, action, time), outcome)
         return outcome
 
     return step

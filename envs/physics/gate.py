@@ -2,6 +2,7 @@
 
 N items in all, n of them active. Under `vmap` an ordinary conditional computes both branches for everybody. Here the
 active items are gathered into chunks of a fixed size, computed chunk by chunk until none is left, and scattered back.
+Within a chunk the items lie along the last axis, where small matrices are worked on with full vector instructions.
 """
 
 from collections.abc import Callable
@@ -18,8 +19,9 @@ Tree = Any
 def only_where(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Array, Tree, Tree], Tree]:
     """A function `(active [], inputs, idle) -> outputs`: `compute(inputs)` where active, else `idle`.
 
-    `idle` has the structure, shapes and dtypes of what `compute` returns. Under any number of vmaps the cost grows
-    with the number of active items, rounded up to `chunk`.
+    `compute` takes many items at once, along the last axis of everything, and returns them so; `idle` has the
+    structure, shapes and dtypes of what it returns for one. Under any number of vmaps the cost grows with the number of
+    active items, rounded up to `chunk`.
     """
 
     @custom_vmap
@@ -45,10 +47,7 @@ def only_where(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Arr
 
 
 def _in_chunks(compute: Callable[[Tree], Tree], chunk: int, active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
-    """`compute` for the active of the items along the leading axis `[N]` of everything.
-
-    Within a chunk the items lie along the last axis, where small matrices are worked on with full vector instructions.
-    """
+    """`compute` for the active of the items along the leading axis `[N]` of everything."""
     total = active.shape[0]
     size = min(chunk, total)
     count = jnp.sum(active)
@@ -61,7 +60,7 @@ def _in_chunks(compute: Callable[[Tree], Tree], chunk: int, active: jax.Array, i
         done, outputs = carry
         index = lax.dynamic_slice_in_dim(order, done, size)
         taken = jax.tree.map(lambda value: jnp.moveaxis(value.at[index].get(mode="clip"), 0, -1), inputs)
-        results = jax.vmap(compute, in_axes=-1, out_axes=-1)(taken)
+        results = compute(taken)
         scattered = jax.tree.map(
             lambda out, new: out.at[index].set(jnp.moveaxis(new, -1, 0), mode="drop"), outputs, results
         )

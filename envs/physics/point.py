@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.geometry import rotate
+from envs.geometry import turned
 from envs.physics.robot import ROUGH, Frames, RobotModel, Shape, inverse_weights, shapes
 from envs.robots import point
 from envs.robots.point import PointState
@@ -18,32 +18,34 @@ _ROLLING = (1.0, 1.0, 0.01, 0.01, 0.01)
 
 
 def _origin(state: PointState) -> jax.Array:
-    return jnp.append(state.position, 0.0)
+    return jnp.concatenate([state.position, jnp.zeros_like(state.yaw)[None]])
 
 
 def _frames(state: PointState) -> Frames:
     cos, sin = jnp.cos(state.yaw), jnp.sin(state.yaw)
     zero, one = jnp.zeros_like(cos), jnp.ones_like(cos)
-    axes = jnp.array([[cos, sin, zero], [-sin, cos, zero], [zero, zero, one]])
-    planar = jnp.array([one, one, zero])
+
+    def matrix(*entries: jax.Array) -> jax.Array:
+        return jnp.stack(entries).reshape(1, 3, 3, *cos.shape)
+
     return Frames(
         origin=jnp.stack([zero, zero, zero + point.SPHERE_RADIUS])[None],
-        axes=axes[None],
-        linear=(axes.T * planar)[None],
-        angular=jnp.array([[zero, zero, zero], [zero, zero, zero], [zero, zero, one]])[None],
+        axes=matrix(cos, sin, zero, -sin, cos, zero, zero, zero, one),
+        linear=matrix(cos, -sin, zero, sin, cos, zero, zero, zero, zero),
+        angular=matrix(zero, zero, zero, zero, zero, zero, zero, zero, one),
     )
 
 
 def _velocity(state: PointState) -> jax.Array:
-    return jnp.append(rotate(state.velocity, -state.yaw), state.yaw_rate)
+    return jnp.concatenate([turned(state.velocity, -state.yaw), state.yaw_rate[None]])
 
 
 def _forces(state: PointState, action: jax.Array) -> jax.Array:
-    return jnp.stack(point.forces(rotate(state.velocity, -state.yaw), state.yaw_rate, action))
+    return jnp.stack(point.forces(turned(state.velocity, -state.yaw), state.yaw_rate, action))
 
 
 def _advance(state: PointState, change: jax.Array) -> PointState:
-    velocity = state.velocity + rotate(change[:2], state.yaw)
+    velocity = state.velocity + turned(change[:2], state.yaw)
     yaw_rate = state.yaw_rate + change[2]
     return dataclasses.replace(
         state,
