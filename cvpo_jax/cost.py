@@ -14,18 +14,23 @@ import jax.numpy as jnp
 from flax import struct
 from jax.typing import ArrayLike
 
+# How the pressure is made from the error, the log ratio of the measured cost to what is aimed at.
 MAX_PRESSURE = 3.0
-INITIAL_INTEGRAL = 0.8
-LOOSEST_REFERENCE = 5.0
-FREE_UPDATES = 3_000
-DESCENT_RATE = 1 / 8_000
+INITIAL_INTEGRAL = 0.8  # near where tasks settle
 PROPORTIONAL = 0.4
 DERIVATIVE = 1.0
-INTEGRAL_RATE = 1 / 12_000
-TARGET_SHARE = 0.85
-SMALLEST_LIMIT_SHARE = 1e-3
-SLACK_ERROR, RELEASE = -1.0, 3.0
+INTEGRAL_RATE = 1 / 12_000  # an update
+TARGET_SHARE = 0.85  # of the limit
+SMALLEST_LIMIT_SHARE = 1e-3  # of an episode's steps: keeps the ratio finite at a limit of 0
 LOWEST_ERROR, HIGHEST_ERROR = -2.0, 1.0
+SLACK_ERROR, RELEASE = -1.0, 3.0  # the constraint is let go where cost is further below its limit than this
+
+# How the limit is approached.
+FREE_UPDATES = 3_000
+DESCENT_RATE = 1 / 8_000  # of the log of cost, an update
+LOOSEST_REFERENCE = 5.0  # above any error: a higher reference means that cost is still free
+
+# What the running means of measured cost forget, in episodes.
 FAST_EPISODES, SLOW_EPISODES = 0.5, 2.0
 
 
