@@ -37,8 +37,8 @@ class EnvConfig:
     """Environments stepped together, over all devices."""
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
-    contacts: Literal["exact", "overlap"] = "overlap"
-    """Point on the port: with `overlap` touching counts but moves nothing, quick to compile; `exact`: MuJoCo's."""
+    contacts: Literal["exact", "overlap"] = "exact"
+    """Point on the port: MuJoCo's contacts, or `overlap`: touching counts but moves nothing."""
     episode_length: int = 0
     """Steps of an episode; 0: the task's own."""
 
