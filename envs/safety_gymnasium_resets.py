@@ -5,19 +5,15 @@ cameras see; what remains is parsing one YAML file again and again, and rejectio
 """
 
 import copy
-import math
 import re
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numpy as np
-
+from envs import safety_gymnasium_layouts
 from envs.safety_gymnasium_repairs import Forward
 
 _PICTURE = re.compile(r"<texture [^>]*\bfile(?:right)?=[^>]*?(?:/>|></texture>)")
 _NAME = re.compile(r'\bname="([^"]*)"')
-_TRIES = 100
 
 
 @cache
@@ -75,44 +71,4 @@ def _read_assets_once() -> None:
 def _sample_layouts_faster() -> None:
     from safety_gymnasium.utils.random_generator import RandomGenerator
 
-    RandomGenerator.sample_layout = sample_layout
-
-
-def sample_layout(generator: Any) -> bool:
-    """One try at a layout, as `RandomGenerator.sample_layout`: the same draws and comparisons, on plain floats.
-
-    Sets `generator.layout` (name -> xy) and returns True unless some object found no place in 100 tries.
-    """
-    taken: list[tuple[float, float, float]] = []
-    layout = {}
-    for name, (areas, keepout) in generator.placements.items():
-        draw = _draw(generator, areas, keepout)
-        for _ in range(_TRIES):
-            x, y = draw()
-            if _is_free(x, y, keepout, taken):
-                break
-        else:
-            return False
-        layout[name] = np.array([x, y])
-        taken.append((x, y, keepout + generator.placements_margin))
-    generator.layout = layout
-    return True
-
-
-def _draw(generator: Any, areas: Any, keepout: float) -> Callable[[], tuple[float, float]]:
-    """What draws a position in one of `areas` (None: anywhere), shrunk by `keepout`."""
-    if areas is not None and len(areas) > 1:
-        return lambda: generator.draw_placement(areas, keepout).tolist()
-    x_low, y_low, x_high, y_high = generator.constrain_placement(
-        generator.placements_extents if areas is None else areas[0], keepout
-    )
-    uniform = generator.random_generator.uniform
-    return lambda: (uniform(x_low, x_high), uniform(y_low, y_high))
-
-
-def _is_free(x: float, y: float, keepout: float, taken: list[tuple[float, float, float]]) -> bool:
-    for u, v, clearance in taken:
-        right, up = x - u, y - v
-        if math.sqrt(right * right + up * up) < clearance + keepout:
-            return False
-    return True
+    RandomGenerator.build_layout = safety_gymnasium_layouts.build_layout

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import envs
-from envs import safety_gymnasium_repairs, safety_gymnasium_resets
+from envs import safety_gymnasium_layouts, safety_gymnasium_repairs, safety_gymnasium_resets
 from envs.host_env import episode_seed
 from envs.safety_gymnasium_env import RenderingError, SafetyGymnasiumEnv, task_ids
 
@@ -60,17 +60,19 @@ def ours(task_id, actions):
     [
         GOAL,
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("SafetyCarButton1-v0", "SafetyDoggoPush2-v0")),
-        pytest.param("SafetyPointCircle2-v0", marks=pytest.mark.slow),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("SafetyPointCircle2-v0", "SafetyPointPush2-v0")),
     ],
 )
 def test_whole_episodes_are_those_of_the_untouched_package(task_id, tmp_path):
     """Two episodes to the time limit, to the last bit; and resets at least 20 times faster (processor time)."""
     spec = SafetyGymnasiumEnv(task_id).spec
-    actions = np.random.RandomState(0).uniform(-1, 1, (2, spec.episode_length, spec.action_size))
+    # Each action is held for a while, so that the robot gets about and meets things.
+    actions = np.random.RandomState(0).uniform(-1, 1, (2, spec.episode_length // 20, spec.action_size)).repeat(20, 1)
     expected = untouched(task_id, actions, tmp_path)
     rows, seconds = ours(task_id, actions)
     np.testing.assert_array_equal(rows, expected["rows"])
     assert rows[:, -1].sum() == 2, "both episodes end by their time limit"
+    assert rows[:, -2].sum() > 0 or "Doggo" in task_id, "something was met"
     if task_id == GOAL:
         assert seconds < float(expected["seconds"]) / 20
 
@@ -220,3 +222,44 @@ def test_without_a_gl_library_the_message_names_the_remedy(monkeypatch):
     monkeypatch.setattr(env._env.unwrapped, "render", lambda: ctypes.CDLL("libNoSuchGL.so"))
     with pytest.raises(RenderingError, match=r"libNoSuchGL.*apt-get install libegl1"):
         env.render()
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_layouts_and_what_is_drawn_after_them_are_the_package_s_own(crowded):
+    """Crowded: attempts fail, objects stand in one of several areas, and blocks of draws run out."""
+    safety_gymnasium_repairs.load()
+    from safety_gymnasium.utils.random_generator import RandomGenerator
+
+    if crowded:
+        areas = [(-1.2, -1.2, 0.5, 1.2), (0.0, -0.5, 1.2, 1.2)]
+        placements = {f"o{i}": (None if i % 3 else areas[: 1 + i % 2], 0.27 + 0.01 * (i % 3)) for i in range(9)}
+    else:
+        placements = {f"o{i}": (None, 0.05) for i in range(5)}
+    tries = []
+    for seed in range(20):
+        theirs, ours = RandomGenerator(), RandomGenerator()
+        for generator in (theirs, ours):
+            generator.set_random_seed(seed)
+            generator.set_placements_info(placements, [-1.2, -1.2, 1.2, 1.2], 0.02)
+        tries.append(1)
+        while not theirs.sample_layout():
+            tries[-1] += 1
+        layout = safety_gymnasium_layouts.build_layout(ours)
+        assert layout.keys() == theirs.layout.keys() and ours.layout is layout
+        for name, place in theirs.layout.items():
+            np.testing.assert_array_equal(layout[name], place)
+        assert ours.random_generator.uniform() == theirs.random_generator.uniform()
+    assert (max(tries) > 3) == crowded
+
+
+def test_a_layout_that_cannot_be_is_told(monkeypatch):
+    safety_gymnasium_repairs.load()
+    from safety_gymnasium.utils.common_utils import ResamplingError
+    from safety_gymnasium.utils.random_generator import RandomGenerator
+
+    monkeypatch.setattr(safety_gymnasium_layouts, "_ATTEMPTS", 5)
+    generator = RandomGenerator()
+    generator.set_random_seed(0)
+    generator.set_placements_info({"a": (None, 0.9), "b": (None, 0.9)}, [-1, -1, 1, 1], 0.0)
+    with pytest.raises(ResamplingError):
+        safety_gymnasium_layouts.build_layout(generator)
