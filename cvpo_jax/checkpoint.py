@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from brax.training.types import UInt64
 from orbax.checkpoint import CheckpointManager, checkpoint_managers
 
 from cvpo_jax.types import Collection, TrainState
@@ -38,8 +39,20 @@ def open_checkpoints(run_dir: Path) -> CheckpointManager:
             checkpoint_managers.BestN(get_metric_fn=lambda metrics: metrics["score"], n=1),
         ]
     )
-    options = ocp.CheckpointManagerOptions(preservation_policy=policy, enable_async_checkpointing=True)
-    return CheckpointManager((Path(run_dir) / "checkpoints").absolute(), options=options)
+    # Where several processes train together, one writes and each reads by itself: they must not wait for each other.
+    process = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"process{process}"
+    )
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=policy,
+        enable_async_checkpointing=True,
+        multiprocessing_options=alone if jax.process_count() > 1 else ocp.options.MultiprocessingOptions(),
+        create=False,
+    )
+    folder = (Path(run_dir) / "checkpoints").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return CheckpointManager(folder, options=options)
 
 
 def score(metrics: dict[str, float], limits: tuple[float, ...]) -> float:
@@ -51,7 +64,7 @@ def score(metrics: dict[str, float], limits: tuple[float, ...]) -> float:
 
 def save(manager: CheckpointManager, step: int, content: Checkpoint, score: float) -> None:
     """Write a checkpoint of host copies in the background."""
-    state, collection = jax.tree.map(_storable, jax.device_get((content.state, content.collection)))
+    state, collection = jax.tree.map(_storable, jax.device_get(_plain((content.state, content.collection))))
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(state),
         collection=ocp.args.StandardSave(collection),
@@ -80,7 +93,7 @@ def _read(manager: CheckpointManager, step: int | None, templates: dict[str, Any
     step = kept[-1] if step is None else step
     if step not in kept:
         raise CheckpointError(f"--step is {step}, but {manager.directory} holds {', '.join(map(str, kept))}")
-    items = {name: ocp.args.StandardRestore(jax.tree.map(_shape, tree)) for name, tree in templates.items()}
+    items = {name: ocp.args.StandardRestore(jax.tree.map(_shape, _plain(tree))) for name, tree in templates.items()}
     try:
         restored = dict(manager.restore(step, args=ocp.args.Composite(**items, **others)).items())
         return restored | {name: _checked(tree, restored[name]) for name, tree in templates.items()}
@@ -90,6 +103,18 @@ def _read(manager: CheckpointManager, step: int | None, templates: dict[str, Any
             f"checkpoint {step} in {manager.directory} cannot be read ({reason[:200]}); "
             "delete that folder to fall back to an earlier one"
         ) from error
+
+
+def _plain(tree: Any) -> Any:
+    """`tree` with counters as dicts.
+
+    Brax's own type makes JAX's arrays of numpy's, which orbax refuses to write where several processes train together.
+    """
+
+    def is_counter(x: Any) -> bool:
+        return isinstance(x, UInt64)
+
+    return jax.tree.map(lambda x: {"hi": x.hi, "lo": x.lo} if is_counter(x) else x, tree, is_leaf=is_counter)
 
 
 def _storable(x: Any) -> np.ndarray:
@@ -111,4 +136,5 @@ def _checked(template: Any, found: Any) -> Any:
             raise ValueError(f"{jax.tree_util.keystr(path)} has shape {x.shape}, not {wanted.shape}")
         return x if wanted.size else np.zeros(wanted.shape, wanted.dtype)
 
-    return jax.tree_util.tree_map_with_path(check, template, found)
+    checked = jax.tree_util.tree_map_with_path(check, _plain(template), found)
+    return jax.tree.unflatten(jax.tree.structure(template), jax.tree.leaves(checked))

@@ -20,14 +20,29 @@ Tree = TypeVar("Tree")
 
 
 def pick(count: int) -> list[jax.Device]:
-    """The first `count` local devices, all of them for 0; raises ConfigError where there are fewer."""
+    """The first `count` devices of this process, all of them for 0; raises ConfigError where there are fewer.
+
+    Where several processes train together, each uses all of its own.
+    """
     available = jax.local_devices()
+    if jax.process_count() > 1:
+        if count not in (0, jax.device_count()):
+            raise ConfigError(
+                f"--train.devices is {count}, but the {jax.process_count()} processes have {jax.device_count()}: "
+                "together they use all of them; leave the option out"
+            )
+        return available
     if count > len(available):
         raise ConfigError(
             f"--train.devices is {count}, but {len(available)} are here ({available[0].platform}); "
             "on a CPU, XLA_FLAGS=--xla_force_host_platform_device_count=N makes N"
         )
     return available[: count or None]
+
+
+def everywhere(chosen: list[jax.Device]) -> list[jax.Device]:
+    """The devices of all processes that train together, where each has picked `chosen`."""
+    return chosen if jax.process_count() == 1 else jax.devices()
 
 
 def parallel(function: Callable, chosen: list[jax.Device], **options: Any) -> Callable:

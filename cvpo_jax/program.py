@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 import envs
-from cvpo_jax import devices, learner, replay, rollout
+from cvpo_jax import devices, distributed, learner, replay, rollout
 from cvpo_jax.config import Config, ConfigError, Schedule
 from cvpo_jax.episodes import Episodes, make_evaluation
 from cvpo_jax.types import Batch, Collection, Hyper, Metrics, Setup, TrainState
@@ -62,8 +62,8 @@ class Program:
 
     @property
     def trial_devices(self) -> int:
-        """Devices a trial is spread over."""
-        return len(self.chosen)
+        """Devices a trial is spread over, in all processes."""
+        return len(devices.everywhere(self.chosen))
 
     @property
     def configs(self) -> tuple[Config, ...]:
@@ -77,16 +77,17 @@ class Program:
     def template(self) -> Parts:
         """The shapes of each trial's part."""
         state, collection = jax.eval_shape(self.fresh)
-        return jax.eval_shape(devices.first, state), collection
+        whole = jax.tree.map(lambda x: jax.ShapeDtypeStruct((self.trial_devices, *x.shape[1:]), x.dtype), collection)
+        return jax.eval_shape(devices.first, state), whole
 
     def split(self, state: TrainState, collection: Collection) -> Iterator[Parts]:
         """Each trial's part of `state` and `collection`."""
-        yield devices.first(state), collection
+        yield devices.first(state), distributed.gather(collection)
 
     def join(self, parts: Sequence[Parts]) -> tuple[TrainState, Collection]:
         """State and collections on the devices, from the parts of all trials."""
         ((state, collection),) = parts
-        return devices.replicate(state, self.chosen), devices.place(collection, self.chosen)
+        return devices.replicate(state, self.chosen), devices.place(distributed.own(collection), self.chosen)
 
     def rows_of(self, metrics: Metrics) -> list[dict[str, float]]:
         """Each trial's metrics."""
@@ -122,15 +123,16 @@ def build(config: Config) -> Program:
     """Make the environments and the functions to compile; raises ConfigError where they do not fit the devices."""
     schedule = config.validate().schedule()
     chosen = devices.pick(config.train.devices)
+    everywhere = devices.everywhere(chosen)
     for name, value in (("env.num_envs", config.env.num_envs), ("algo.batch_size", config.algo.batch_size)):
-        if value % len(chosen):
-            raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(chosen)} devices")
-    env = make_env(config, config.env.num_envs // len(chosen), staggered=True)
+        if value % len(everywhere):
+            raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(everywhere)} devices")
+    env = make_env(config, config.env.num_envs // len(everywhere), staggered=True)
     setup = make_setup(config, env)
     rows = config.train.replay_size // config.env.num_envs
-    place = partial(devices.parallel, chosen=chosen)
+    place = partial(devices.parallel, chosen=everywhere)
     warmup = partial(rollout.warm_up, env, steps=schedule.warmup)
-    epoch = make_epoch(config, schedule, env, len(chosen))
+    epoch = make_epoch(config, schedule, env, len(everywhere))
     return Program(
         config=config,
         schedule=schedule,
@@ -161,7 +163,8 @@ def _start(
     """Fresh state and collections; environments and exploration differ by device, the learner does not."""
     key_learner, key_collection = jax.random.split(key)
     state = learner.init_state(setup, Hyper.from_config(config.algo), key_learner)
-    return devices.replicate(state, chosen), start(jax.random.split(key_collection, len(chosen)))
+    keys = jax.random.split(key_collection, len(devices.everywhere(chosen)))
+    return devices.replicate(state, chosen), start(distributed.own(keys))
 
 
 def make_draw(config: Config, num_devices: int) -> Callable[..., Batch]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 from orbax.checkpoint import CheckpointManager
 
-from cvpo_jax import checkpoint, rundir
+from cvpo_jax import checkpoint, distributed, rundir
 from cvpo_jax.checkpoint import Checkpoint
 from cvpo_jax.config import Config
 from cvpo_jax.episodes import Episodes, summarize
@@ -20,11 +20,11 @@ MOST_SKIPPED = 0.01
 
 @dataclass
 class Recorder:
-    """The outlets of one run."""
+    """The outlets of one run; without `manager` and `logs`, in processes other than the first, it writes nothing."""
 
     config: Config
-    manager: CheckpointManager
-    logs: Logs
+    manager: CheckpointManager | None = None
+    logs: Logs | None = None
     problem: str = ""
     """Why the run cannot go on; empty while it can."""
 
@@ -46,8 +46,20 @@ class Recorder:
         """The key of the evaluation at `step`. It follows from seed and step: the same after a resume."""
         return jax.random.fold_in(jax.random.PRNGKey(self.config.train.seed + 1), step % 2**31)
 
+    def say(self, text: str) -> None:
+        """A line on the terminal."""
+        if self.logs:
+            self.logs.say(text)
+
+    def progress(self, step: int, rate: float, row: Row) -> None:
+        """Show how far the run is."""
+        if self.logs:
+            self.logs.progress(step, rate, row)
+
     def record(self, content: Checkpoint, episodes: Episodes, row: Row) -> None:
         """Write an evaluation with the metrics in `row`, and a checkpoint."""
+        if not self.logs or not self.manager:
+            return
         limits, step = self.config.algo.cost_limits, int(content.state.env_steps)
         summary = summarize(episodes, limits)
         counts = {"step": step, "updates": int(content.state.updates), "seconds": content.seconds}
@@ -58,9 +70,19 @@ class Recorder:
 
 @contextmanager
 def recording(
-    run_dir: Path, config: Config, manager: CheckpointManager, *, setup: Setup, step: int, num_devices: int, quiet: bool
+    run_dir: Path,
+    config: Config,
+    manager: CheckpointManager | None,
+    *,
+    setup: Setup,
+    step: int,
+    num_devices: int,
+    quiet: bool,
 ) -> Iterator[Recorder]:
     """Describe the run in its directory, forget metrics after `step` and open its outlets."""
+    if not distributed.is_first():
+        yield Recorder(config)
+        return
     rundir.describe(run_dir, config, setup, num_devices)
     rewind_metrics(run_dir, step)
     with Logs(run_dir, config.train.steps, quiet=quiet) as logs:

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from cvpo_jax import compilation, terminal
+from cvpo_jax import compilation, distributed, terminal
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.plot import plot_run, table
@@ -15,8 +15,10 @@ from cvpo_jax.train import train
 USAGE = "python -m cvpo_jax.run EXPERIMENT [--resume RUN_DIR]"
 DESCRIPTION = (
     "Train a policy under a limit on cost. EXPERIMENT is a file with get_config(), as in experiments/. "
-    "--resume RUN_DIR goes on with a run from its latest checkpoint, under its own options and those given here."
+    "--resume RUN_DIR goes on with a run from its latest checkpoint, under its own options and those given here. "
+    "--distributed: one of several processes that train together, see docs/sweeps.md."
 )
+DISTRIBUTED = "--distributed"
 
 
 def read_command(arguments: Sequence[str]) -> tuple[Config, Path | None]:
@@ -55,11 +57,15 @@ def _resumed(run_dir: Path, experiment: Config | None) -> Config:
 
 def command(arguments: Sequence[str]) -> None:
     """Train, then show the result."""
-    config, resume = read_command(arguments)
     compilation.enable_cache()
-    run_dir = train(config, resume=resume)
-    print(table(run_dir))
-    print(f"learning curve: {plot_run(run_dir)}")
+    if DISTRIBUTED in arguments:
+        distributed.join()
+    with distributed.ending_together():
+        config, resume = read_command([word for word in arguments if word != DISTRIBUTED])
+        run_dir = train(config, resume=resume)
+    if distributed.is_first():
+        print(table(run_dir))
+        print(f"learning curve: {plot_run(run_dir)}")
 
 
 if __name__ == "__main__":

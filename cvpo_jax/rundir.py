@@ -5,6 +5,8 @@ import json
 import time
 from pathlib import Path
 
+import jax
+
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.types import Setup
 
@@ -61,7 +63,9 @@ def resumable(run_dir: Path, config: Config) -> Config:
     Raises ConfigError where `config` would give the stored arrays other shapes.
     """
     stored = load_config(run_dir)
-    train = dataclasses.replace(config.train, devices=config.train.devices or stored.train.devices)
+    # Several processes use all devices they have.
+    as_before = stored.train.devices if jax.process_count() == 1 else 0
+    train = dataclasses.replace(config.train, devices=config.train.devices or as_before)
     config = dataclasses.replace(config, train=train, run_dir=str(run_dir)).validate()
     for option in SHAPING:
         section, name = option.split(".")

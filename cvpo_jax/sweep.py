@@ -7,7 +7,6 @@ is not finished. docs/sweeps.md says how to spread a sweep over machines.
 import argparse
 import csv
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -215,4 +214,4 @@ def command(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.main(command))
+    terminal.leave(terminal.main(command))

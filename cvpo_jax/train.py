@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from orbax.checkpoint import CheckpointManager
 
-from cvpo_jax import checkpoint, cost, rundir
+from cvpo_jax import checkpoint, cost, distributed, rundir
 from cvpo_jax.checkpoint import Checkpoint
 from cvpo_jax.clock import Clock
 from cvpo_jax.config import Config, ConfigError
@@ -32,7 +32,7 @@ def train(config: Config, *, resume: Path | None = None) -> Path:
     Raises ConfigError, CheckpointError or TrainingError, each with one line that says what to do.
     """
     config = rundir.resumable(resume, config) if resume else config.validate()
-    run_dir = resume or rundir.choose(config)
+    run_dir = resume or (rundir.choose(config) if distributed.is_first() else Path(config.run_dir))
     with host_scope(), interruptible() as interruption:
         (problem,) = train_program(build(config), [run_dir], interruption, resume=bool(resume))
     if problem:
@@ -56,7 +56,8 @@ def train_program(
     trials themselves are quiet. Raises ConfigError and CheckpointError.
     """
     with ExitStack() as stack:
-        managers = [stack.enter_context(checkpoint.open_checkpoints(run_dir)) for run_dir in run_dirs]
+        writing = resume or distributed.is_first()
+        managers = [stack.enter_context(checkpoint.open_checkpoints(run_dir)) for run_dir in run_dirs if writing]
         state, collection, seconds = _restored(program, run_dirs, managers, step) if resume else (*program.fresh(), 0.0)
         open_one = partial(
             recording,
@@ -67,7 +68,7 @@ def train_program(
         )
         recorders = [
             stack.enter_context(open_one(run_dir, config, manager))
-            for run_dir, config, manager in zip(run_dirs, program.configs, managers, strict=True)
+            for run_dir, config, manager in zip(run_dirs, program.configs, managers or [None], strict=True)
         ]
         if recorded is None:
             _announce(recorders[0], program, state, collection, run_dirs[0])
@@ -125,15 +126,15 @@ def _loop(
         step, rows = _step(state), program.rows_of(metrics)
         _judge(recorders, rows, f"the epoch that ended at step {step:,}")
         for recorder, row in zip(recorders, rows, strict=True):
-            recorder.logs.progress(step, clock.per_second(program.epoch_steps), row)
+            recorder.progress(step, clock.per_second(program.epoch_steps), row)
         out_of_time = 0 < config.train.max_minutes * 60 <= clock.seconds
-        done = step >= config.train.steps or out_of_time or interruption.requested
+        done = distributed.agree(step >= config.train.steps or out_of_time or interruption.requested)
         if done or epochs % config.eval.every == 0:
             _record(program, recorders, Checkpoint(state, collection, clock.seconds), rows, clock)
             recorded()
     if interruption.requested:
         for recorder in recorders:
-            recorder.logs.say("stopped as asked; everything is saved")
+            recorder.say("stopped as asked; everything is saved")
 
 
 def _judge(recorders: Sequence[Recorder], rows: Sequence[Row], where: str) -> None:
@@ -163,7 +164,7 @@ def _record(
 
 def _announce(recorder: Recorder, program: Program, state: TrainState, collection: Collection, run_dir: Path) -> None:
     """What is about to be done, before it takes long: task, limit and threshold, memory, devices."""
-    config, setup, say = program.config, program.setup, recorder.logs.say
+    config, setup, say = program.config, program.setup, recorder.say
     say(f"{config.env.id} ({config.env.backend}) on {len(program.chosen)} {program.chosen[0].platform} device(s)")
     for name, limit in config.algo.constraint_limits.items():
         threshold = float(cost.threshold_from_limit(limit, config.algo.gamma, setup.episode_length))

@@ -1,0 +1,124 @@
+"""Two real processes on one machine: they train as one, go on elsewhere, and end when one of them is lost."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from cvpo_jax import ConfigError, distributed
+from cvpo_jax.logs import read_metrics
+from cvpo_jax.policy import load_state
+from cvpo_jax.rundir import load_config
+
+PATIENCE = 600.0
+TOY = """
+import sys
+
+sys.path.insert(0, "tests")
+from toy import Bandit
+
+from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig, program
+
+program.make_env = lambda config, num_envs, **_: Bandit(num_envs)
+
+
+def get_config():
+    return Config(
+        env=EnvConfig(num_envs=8),
+        algo=AlgoConfig(hidden=(8,), batch_size=16, samples=4, n_step=2, cost_limit=6.0),
+        train=TrainConfig(steps=150, epoch_steps=64, warmup_steps=64, updates_per_step=1 / 16, replay_size=256),
+        eval=EvalConfig(episodes=4, every=1),
+    )
+"""
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    path = tmp_path / "toy.py"
+    path.write_text(TOY)
+    return path
+
+
+def start(*arguments, processes=2, devices_each=1):
+    """Start processes that find each other on the loopback; one alone knows of no others."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    flags = f"--xla_force_host_platform_device_count={devices_each} --xla_cpu_multi_thread_eigen=false"
+    started = []
+    for index in range(processes):
+        together = {distributed.COORDINATOR: address, distributed.NUM_PROCESSES: str(processes)}
+        environment = os.environ | {"XLA_FLAGS": flags, distributed.PROCESS_ID: str(index)} | together
+        command = [sys.executable, "-m", "cvpo_jax.run", *map(str, arguments)]
+        command += ["--distributed"] if processes > 1 else []
+        started.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    return started
+
+
+def finish(processes, patience=PATIENCE):
+    """Wait for all; returns status, output and errors of each."""
+    try:
+        outputs = [process.communicate(timeout=patience) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [(process.returncode, *output) for process, output in zip(processes, outputs, strict=True)]
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_and_the_run_goes_on_on_four_devices_of_one(experiment, tmp_path):
+    run_dir = tmp_path / "run"
+    (first, out, err), (second, other_out, other_err) = finish(start(experiment, "--run_dir", run_dir))
+    assert (first, second) == (0, 0), err + other_err
+    assert "learning curve" in out
+    assert other_out == "", "only the first process reports"
+    assert [row["step"] for row in read_metrics(run_dir)] == [128, 192]
+    assert load_config(run_dir).train.devices == 2
+    assert int(load_state(run_dir).updates) == 8
+
+    ((status, _, err),) = finish(
+        start("--resume", run_dir, experiment, "--train.steps", 200, "--train.devices", 4, processes=1, devices_each=4)
+    )
+    assert status == 0, err
+    assert [row["step"] for row in read_metrics(run_dir)] == [128, 192, 256]
+    (first, _, err), (second, _, _) = finish(start("--resume", run_dir, experiment, "--train.steps", 300))
+    assert (first, second) == (0, 0), err
+    assert [row["step"] for row in read_metrics(run_dir)] == [128, 192, 256, 320]
+    assert load_config(run_dir).train.devices == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_when_a_process_is_killed_the_other_ends_within_a_minute(victim, experiment, tmp_path):
+    run_dir = tmp_path / "run"
+    processes = start(experiment, "--run_dir", run_dir, "--train.steps", 10**8)
+    deadline = time.monotonic() + PATIENCE
+    while not read_metrics(run_dir) and time.monotonic() < deadline and processes[0].poll() is None:
+        time.sleep(0.2)
+    processes[victim].send_signal(signal.SIGKILL)
+    begin = time.monotonic()
+    status, _, err = finish(processes, patience=60)[1 - victim]
+    assert time.monotonic() - begin < 60
+    assert status != 0
+    assert "gone" in err or "distributed service" in err
+
+
+def test_alone_a_process_agrees_with_itself():
+    assert distributed.is_first()
+    assert distributed.agree(True) and not distributed.agree(False)
+    share = np.arange(6).reshape(3, 2)
+    np.testing.assert_array_equal(distributed.gather(share), share)
+    np.testing.assert_array_equal(distributed.own(share), share)
+
+
+def test_without_a_cluster_the_remedy_is_told(monkeypatch):
+    monkeypatch.setenv(distributed.NUM_PROCESSES, "many")
+    with pytest.raises(ConfigError, match=f"--distributed: .*{distributed.COORDINATOR}"):
+        distributed.join()
