@@ -57,12 +57,3 @@ def add_up(terms: jax.Array) -> jax.Array:
         paired = terms[:half] + terms[half : 2 * half]
         terms = paired if 2 * half == terms.shape[0] else jnp.concatenate([paired, terms[2 * half :]])
     return terms[0]
-
-
-def running_sum(terms: jax.Array) -> jax.Array:
-    """The sums `[m, ...]` of the first one, two and so on of `terms` `[m, ...]`."""
-    reach = 1
-    while reach < terms.shape[0]:
-        terms = jnp.concatenate([terms[:reach], terms[reach:] + terms[:-reach]])
-        reach *= 2
-    return terms

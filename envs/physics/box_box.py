@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from envs.physics.algebra import add_up, aligned, cross, dot, to_local, to_world
+from envs.physics.algebra import aligned, cross, dot, to_local, to_world
 from envs.physics.contact import Box, Contacts, compress
 
 SLOTS = 8
@@ -40,10 +40,11 @@ class _Points(NamedTuple):
 
 
 def _select(rows: jax.Array, index: jax.Array) -> jax.Array:
-    """`rows[index]` of `[n, ...]` by a masked sum, which vectorises where a gather does not."""
-    mask = jnp.arange(rows.shape[0]).reshape(-1, *(1,) * index.ndim) == index
-    mask = mask.reshape(rows.shape[0], *(1,) * (rows.ndim - mask.ndim), *index.shape)
-    return add_up(jnp.where(mask, rows, 0))
+    """`rows[index]` of `[n, ...]` without a gather, which does not vectorise."""
+    chosen = rows[0]
+    for which in range(1, rows.shape[0]):
+        chosen = jnp.where(index == which, rows[which], chosen)
+    return chosen
 
 
 def _next(index: jax.Array) -> jax.Array:

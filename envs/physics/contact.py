@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from envs.physics.algebra import add_up, aligned, cross, dot, running_sum
+from envs.physics.algebra import aligned, cross, dot
 
 TIME_CONSTANT = 0.02
 _SOFTEST, _HARDEST, _WIDTH = 0.9, 0.95, 1e-3
@@ -58,9 +59,15 @@ def compress(distance: jax.Array, values: jax.Array, *, slots: int) -> tuple[jax
 
     `distance` is `[c]`, `values` `[c, d]`.
     """
-    real = distance <= 0
-    slot = jnp.where(real, running_sum(real.astype(jnp.int32)) - 1, -1)
-    place = slot[:, None] == aligned(jnp.arange(slots), slot, 1)
-    kept = add_up(jnp.where(place[:, :, None], values[:, None], 0))
-    used = add_up(place.astype(jnp.int32)) > 0
-    return jnp.where(used, add_up(jnp.where(place, distance[:, None], 0)), 1.0), kept
+    batch = distance.shape[1:]
+    slot = aligned(jnp.arange(slots), distance, 1).astype(jnp.int32)
+
+    def take(carry: tuple[jax.Array, ...], entry: tuple[jax.Array, jax.Array]) -> tuple[tuple[jax.Array, ...], None]:
+        count, kept, values = carry
+        real = entry[0] <= 0
+        here = real & (slot == count)
+        values = jnp.where(here[:, None], entry[1], values)
+        return (count + real, jnp.where(here, entry[0], kept), values), None
+
+    unused = jnp.ones((slots, *batch), distance.dtype), jnp.zeros((slots, values.shape[1], *batch), values.dtype)
+    return lax.scan(take, (jnp.zeros(batch, jnp.int32), *unused), (distance, values))[0][1:]
