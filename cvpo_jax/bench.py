@@ -7,6 +7,7 @@ median of several windows, compilation apart. Letters: b states on one device, E
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,6 +22,8 @@ from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.measure import Measurement, Window, measure
 from cvpo_jax.program import Program, build, make_draw, make_learn
 from cvpo_jax.types import Batch, Collection, TrainState
+from envs import host_bench
+from envs.host_vector import host_scope
 
 USAGE = "python -m cvpo_jax.bench EXPERIMENT [--json] [--windows N] [--seconds S]"
 ROW = "{:<22} {:>14} {:<12} {:>8} {:>10}"
@@ -42,8 +45,12 @@ def bench(config: Config, window: Window) -> tuple[list[Measurement], float]:
         return measure(name, unit, work, function, arguments, window)
 
     env_keys = jnp.tile(key, (len(program.chosen), 1))
-    results = [run("environment", "steps/s", steps, _environment(program), collection.env_state, env_keys)[0]]
-    results.append(run("collection", "steps/s", steps, _collection(program), state, collection)[0])
+    # Host environments cannot go back: what follows goes on from the state that the measurement before it left.
+    result, (env_state, _) = run("environment", "steps/s", steps, _environment(program), collection.env_state, env_keys)
+    results = [result]
+    collection = collection.replace(env_state=env_state)
+    result, (state, collection) = run("collection", "steps/s", steps, _collection(program), state, collection)
+    results.append(result)
     carry = (state, collection.key, collection.replay)
     results.append(run("update", "updates/s", program.epoch_updates, _updates(program), *carry)[0])
     batch, values = _example(program, replica, devices.first(collection))
@@ -164,18 +171,25 @@ def command(arguments: Sequence[str]) -> None:
     config = parse_overrides(default, rest, USAGE, description).validate()
     # What compiling costs is measured too: a cache of compiled programs would hide it.
     jax.config.update("jax_enable_compilation_cache", False)
-    results, flops = bench(config, Window(known.windows, known.seconds))
+    with host_scope():
+        results, flops = bench(config, Window(known.windows, known.seconds))
+    genuine = _compare_genuine(config, known.windows) if config.env.backend == "gymnasium" else None
     if known.json:
-        print(
-            json.dumps(
-                {
-                    "flops_per_update": flops if math.isfinite(flops) else None,
-                    "measurements": [result.summary() for result in results],
-                }
-            )
-        )
+        report = {
+            "flops_per_update": flops if math.isfinite(flops) else None,
+            "measurements": [result.summary() for result in results],
+        }
+        print(json.dumps(report | ({"genuine": genuine} if genuine else {})))
     else:
         print(table(results, flops))
+        if genuine:
+            print(host_bench.table(genuine))
+
+
+def _compare_genuine(config: Config, windows: int) -> dict[str, Any]:
+    """The genuine environments of the experiment's task against the package's own asynchronous vector of them."""
+    workers = min(config.env.num_envs, len(os.sched_getaffinity(0)))
+    return host_bench.compare(config.env.id, workers, windows)
 
 
 if __name__ == "__main__":
