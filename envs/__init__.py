@@ -2,6 +2,6 @@
 
 import envs._mjx  # noqa: F401  (first: it keeps an import of Brax quiet)
 from envs.base import SafeEnv, VectorEnv, vectorise
-from envs.registry import build, make, task_ids
+from envs.registry import build, make, option_names, task_ids
 
-__all__ = ["SafeEnv", "VectorEnv", "build", "make", "task_ids", "vectorise"]
+__all__ = ["SafeEnv", "VectorEnv", "build", "make", "option_names", "task_ids", "vectorise"]

@@ -29,8 +29,8 @@ class NavigationEnv(SafeEnv):
     `robot` is a module such as `envs.robots.point`, `model` the same robot as the physics knows it. `constraints` names
     the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"` begins every episode in
     the one layout drawn from `seed`. `contacts="overlap"` tells what touches but moves nothing by it, which is quick to
-    compile and to step; "exact" solves MuJoCo's contacts. `control_step` (s) lets each action act longer than the
-    original's ten substeps.
+    compile and to step; "exact" solves MuJoCo's contacts. `control_step` (s) is how long each action acts, in the
+    original ten substeps.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class NavigationEnv(SafeEnv):
         self.constraints = tuple(constraints)
         self.episode_length = task.episode_length
         self.cost_names = task.cost_names
-        self._physics_step = robot.TIMESTEP * robot.SUBSTEPS
-        self._repeats = _repeats(control_step, self._physics_step)
+        self._repeats, substeps = _substeps(control_step, robot.TIMESTEP, robot.SUBSTEPS)
+        self._physics_step = robot.TIMESTEP * substeps
         self.control_step = self._repeats * self._physics_step
         self._scene = scene_of(task, robot)
-        self._physics = _STEPS[contacts](model, self._scene)
+        self._physics = _STEPS[contacts](model, self._scene, substeps)
         self._fixed_key = jax.random.PRNGKey(seed) if layout == "fixed" else None
 
     @property
@@ -174,9 +174,13 @@ class NavigationEnv(SafeEnv):
         }
 
 
-def _repeats(control_step: float | None, physics_step: float) -> int:
-    """How many physics steps make up a control step; ValueError unless a whole number."""
-    repeats = 1 if control_step is None else round(control_step / physics_step)
-    if control_step is not None and (repeats < 1 or abs(repeats * physics_step - control_step) > 1e-9):
-        raise ValueError(f"control_step is {control_step} s: it must be a multiple of this robot's {physics_step} s")
-    return repeats
+def _substeps(control_step: float | None, timestep: float, usual: int) -> tuple[int, int]:
+    """How many physics steps make up a control step, and substeps each of them, at most `usual`.
+
+    ValueError unless the control step is a multiple of `timestep` (s).
+    """
+    total = usual if control_step is None else round(control_step / timestep)
+    if control_step is not None and (total < 1 or abs(total * timestep - control_step) > 1e-9):
+        raise ValueError(f"control_step is {control_step} s: it must be a multiple of this robot's {timestep} s")
+    repeats = next(count for count in range(-(-total // usual), total + 1) if total % count == 0)
+    return repeats, total // repeats

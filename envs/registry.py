@@ -24,14 +24,18 @@ _ROBOTS: dict[str, tuple[ModuleType, Callable[[], RobotModel]]] = {
 }
 
 _FIXED = ("task", "robot", "model")
+_VELOCITY_OPTIONS = ["episode_length"]
+
+
+def _navigation_options(chosen: Task) -> list[str]:
+    return [name for name in inspect.signature(NavigationEnv).parameters if name not in _FIXED] + [*chosen.options]
 
 
 def build(chosen: Task, robot: str = "Point", **options: Any) -> NavigationEnv:
     """The environment of a task and a robot; `options` are those of `NavigationEnv` and of the task."""
-    env_options = [name for name in inspect.signature(NavigationEnv).parameters if name not in _FIXED]
-    _check(options, [*env_options, *chosen.options], type(chosen).__name__)
+    _check(options, _navigation_options(chosen), type(chosen).__name__)
     for_task = {name: value for name, value in options.items() if name in chosen.options}
-    for_env = {name: value for name, value in options.items() if name in env_options}
+    for_env = {name: value for name, value in options.items() if name not in chosen.options}
     if robot not in _ROBOTS:
         raise ValueError(f'no robot "{robot}": there are {", ".join(_ROBOTS)}')
     module, model = _ROBOTS[robot]
@@ -45,14 +49,14 @@ def _named_navigation(robot: str, name: str, **options: Any) -> NavigationEnv:
 
 
 def _named_velocity(name: str, **options: Any) -> velocity.VelocityEnv:
-    _check(options, ["episode_length"], name)
+    _check(options, _VELOCITY_OPTIONS, name)
     return velocity.make(name, **options)
 
 
-_NAVIGATION: dict[str, Callable[..., Any]] = {
+_NAVIGATION: dict[str, partial[Any]] = {
     f"Safety{robot}{name}-v0": partial(_named_navigation, robot, name) for robot in _ROBOTS for name in NAMES
 }
-_VELOCITY: dict[str, Callable[..., Any]] = {
+_VELOCITY: dict[str, partial[Any]] = {
     f"Safety{name}Velocity-v1": partial(_named_velocity, name) for name in velocity.LIMITS
 }
 _MAKERS = _NAVIGATION | _VELOCITY
@@ -72,9 +76,21 @@ def make(task_id: str, backend: str = "brax", **options: Any) -> Any:
         return importlib.import_module("envs.safety_gymnasium").make(task_id, **options)
     if backend != "brax":
         raise ValueError(f'backend is "{backend}": it must be "brax" or "gymnasium"')
+    _known(task_id)
+    return _MAKERS[task_id](**options)
+
+
+def option_names(task_id: str) -> tuple[str, ...]:
+    """What `make` takes for `task_id` on the Brax backend; raises ValueError for an unknown id."""
+    _known(task_id)
+    if task_id in _VELOCITY:
+        return tuple(_VELOCITY_OPTIONS)
+    return tuple(_navigation_options(task(_NAVIGATION[task_id].args[1])))
+
+
+def _known(task_id: str) -> None:
     if task_id not in _MAKERS:
         raise ValueError(f'no task "{task_id}"; {_nearest(task_id, _MAKERS)}')
-    return _MAKERS[task_id](**options)
 
 
 def _check(options: Iterable[str], known: list[str], name: str) -> None:

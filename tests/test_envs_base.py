@@ -182,7 +182,50 @@ def test_a_longer_control_step_is_several_physics_steps() -> None:
     assert slow.control_step == pytest.approx(0.06) and moved.steps == 1
     np.testing.assert_allclose(moved.robot.position, expected.robot.position, atol=1e-6)
     with pytest.raises(ValueError, match="multiple"):
-        envs.make("SafetyPointRun0-v0", control_step=0.05)
+        envs.make("SafetyPointRun0-v0", control_step=0.061)
+
+
+@pytest.mark.parametrize("contacts", ["exact", "overlap"])
+def test_a_control_step_need_not_be_a_multiple_of_ten_substeps(contacts: str) -> None:
+    odd = envs.make("SafetyPointButton0-v0", control_step=0.05, contacts=contacts)  # 25 substeps
+    whole = envs.make("SafetyPointButton0-v0", control_step=0.1, contacts=contacts)
+    world = whole.reset(jax.random.PRNGKey(0)).pipeline_state
+    # It starts in front of a button, so that the contacts' substeps count as well.
+    button = world.objects["buttons"][0]
+    world = world.replace(robot=world.robot.replace(position=button - jnp.array([0.3, 0.0]), yaw=jnp.zeros(())))
+    action, move, leap = jnp.array([1.0, 0.0]), jax.jit(odd.move), jax.jit(whole.move)
+    twice, once = world, world
+    for _ in range(10):
+        twice, once = move(move(twice, action), action), leap(once, action)
+    np.testing.assert_allclose(twice.robot.position, once.robot.position, atol=1e-5)
+    np.testing.assert_allclose(twice.robot.velocity, once.robot.velocity, atol=1e-4)
+    assert float(once.robot.position[0]) > float(world.robot.position[0]) + 0.01
+
+
+def test_a_car_of_the_papers_control_step_drives_as_one_stepped_ten_by_ten() -> None:
+    slow, fast = (envs.make("SafetyCarRun0-v0", control_step=seconds) for seconds in (0.1, None))
+    state = jax.jit(fast.reset)(jax.random.PRNGKey(0))
+    action, move = jnp.array([1.0, 0.9]), jax.jit(fast.move)
+    world = state.pipeline_state
+    for _ in range(5):  # past the first contacts with the floor, which rest on rounding
+        world = move(world, action)
+    expected, moved = world, world
+    for _ in range(5):
+        expected = move(expected, action)
+    for _ in range(2):
+        moved = jax.jit(slow.move)(moved, action)
+    assert slow.control_step == pytest.approx(0.1)
+    np.testing.assert_allclose(moved.robot.position, expected.robot.position, atol=2e-5)
+    np.testing.assert_allclose(moved.robot.velocity, expected.robot.velocity, atol=2e-3)
+    assert float(jnp.abs(moved.robot.position - world.robot.position).max()) > 1e-3
+
+
+def test_an_environment_tells_its_options() -> None:
+    assert {"contacts", "layout", "initial_timer", "hazards"} <= set(envs.option_names("SafetyPointButton1-v0"))
+    assert "hazards" not in envs.option_names("SafetyCarCircle1-v0")
+    assert envs.option_names("SafetyAntVelocity-v1") == ("episode_length",)
+    with pytest.raises(ValueError, match="SafetyPointGoal1-v0"):
+        envs.option_names("SafetyPointGaol1-v0")
 
 
 def test_the_papers_hazards_are_options() -> None:

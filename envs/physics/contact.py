@@ -3,7 +3,7 @@
 c contacts. Lengths in m, times in s. Further axes of all arrays (environments) come behind those named.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +62,7 @@ def compress(distance: jax.Array, values: jax.Array, *, slots: int) -> tuple[jax
     batch = distance.shape[1:]
     slot = aligned(jnp.arange(slots), distance, 1).astype(jnp.int32)
 
-    def take(carry: tuple[jax.Array, ...], entry: tuple[jax.Array, jax.Array]) -> tuple[tuple[jax.Array, ...], None]:
+    def take(carry: tuple[Any, ...], entry: tuple[jax.Array, jax.Array]) -> tuple[tuple[Any, ...], None]:
         count, kept, values = carry
         real = entry[0] <= 0
         here = real & (slot == count)

@@ -50,9 +50,8 @@ class Scenery(NamedTuple):
 Step = Callable[[Any, Bodies, jax.Array, jax.Array, jax.Array], tuple[Any, Bodies, Touch]]
 
 
-def _circles(robot: RobotModel, state: Any) -> tuple[jax.Array, jax.Array]:
-    """Circles `[q, 2]` that cover the robot and their radii `[q]`, enlarged by how far they may get in an env step."""
-    duration = SUBSTEPS * robot.timestep
+def _circles(robot: RobotModel, state: Any, duration: float) -> tuple[jax.Array, jax.Array]:
+    """Circles `[q, 2]` that cover the robot and their radii `[q]`, larger by how far they may get in `duration` (s)."""
     offset = np.array([circle[:2] for circle in robot.outline])
     lever, radius = np.linalg.norm(offset, axis=1), np.array([circle[2] for circle in robot.outline])
     motion = robot.velocity(state)
@@ -62,14 +61,16 @@ def _circles(robot: RobotModel, state: Any) -> tuple[jax.Array, jax.Array]:
     return centres, radius + _LEEWAY + duration * (speed + spin * lever)
 
 
-def _gaps(scene: Scene, robot: RobotModel, state: Any, scenery: Scenery) -> tuple[jax.Array, jax.Array]:
-    """Room (m) left at least before the robot could touch obstacles `[o]` and bodies `[m]` within one env step."""
-    centres, radii = _circles(robot, state)
+def _gaps(
+    scene: Scene, robot: RobotModel, state: Any, scenery: Scenery, duration: float
+) -> tuple[jax.Array, jax.Array]:
+    """Room (m) left at least before the robot could touch obstacles `[o]` and bodies `[m]` within `duration` (s)."""
+    centres, radii = _circles(robot, state, duration)
     apart = jnp.sqrt(jnp.sum(jnp.square(scenery.obstacles[:, None] - centres), axis=-1))
     to_obstacles = jnp.min(apart - radii, axis=1) - scene.obstacle_radius
     if scene.body is None:
         return to_obstacles, jnp.zeros(0)
-    kind, duration = scene.body, SUBSTEPS * robot.timestep
+    kind = scene.body
 
     def gap(body: Bodies) -> jax.Array:
         turn = rotation.matrix(body.rotation)
@@ -84,7 +85,7 @@ def _gaps(scene: Scene, robot: RobotModel, state: Any, scenery: Scenery) -> tupl
 
 def in_reach(scene: Scene, robot: RobotModel, state: Any, bodies: Bodies, obstacles: jax.Array) -> jax.Array:
     """Whether the robot may touch anything but the floor within one env step, `[]`: elsewhere its motion is free."""
-    gaps = _gaps(scene, robot, state, Scenery(bodies, obstacles))
+    gaps = _gaps(scene, robot, state, Scenery(bodies, obstacles), SUBSTEPS * robot.timestep)
     return jnp.any(jnp.concatenate(gaps) < 0)
 
 
@@ -122,7 +123,7 @@ class _Inputs(NamedTuple):
 
 
 def _together(
-    scene: Scene, robot: RobotModel, slots: int, beside: int
+    scene: Scene, robot: RobotModel, slots: int, beside: int, substeps: int
 ) -> Callable[[_Inputs], tuple[Any, Bodies, Touch]]:
     """The step of robots with their `slots` nearest bodies and `beside` nearest obstacles, solved in every substep.
 
@@ -149,12 +150,12 @@ def _together(
 
         def substep(index: jax.Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
             state, picked, start, _, _ = carry
-            moment = inputs.time + jnp.clip(index, 0, SUBSTEPS - 1) * robot.timestep
+            moment = inputs.time + jnp.clip(index, 0, substeps - 1) * robot.timestep
             acceleration, hits, bumps = accelerate(state, picked, near, inputs.action, moment, start)
             change = robot.timestep * (jnp.asarray(robot.euler, start.dtype) @ acceleration[:size])
             own = acceleration[size:].reshape(slots, 6, *start.shape[1:])
             moved = robot.advance(state, change), jax.vmap(movable.advance, (0, 0, None))(picked, own, robot.timestep)
-            stays = (index < 0) | (index == SUBSTEPS)
+            stays = (index < 0) | (index == substeps)
             sensed = robot.sense(state, acceleration[:size]), picked
             state, picked = jax.tree.map(lambda old, new: jnp.where(stays, old, new), sensed, moved)
             return state, picked, acceleration, hits, bumps
@@ -164,7 +165,7 @@ def _together(
         none = jnp.zeros((beside, items), bool), jnp.zeros((slots, items), bool)
         picked = jax.tree.map(lambda leaf: _taken(leaf, chosen), inputs.scenery.bodies)
         carry = (inputs.state, picked, start, *none)
-        state, picked, _, hits, bumps = lax.fori_loop(-lead, SUBSTEPS + 1, substep, carry)
+        state, picked, _, hits, bumps = lax.fori_loop(-lead, substeps + 1, substep, carry)
         bodies = jax.tree.map(lambda leaf, new: _put_back(leaf, chosen, new), inputs.alone, picked)
         touch = Touch(jnp.any(first & hits[:, None], axis=0), jnp.any(chosen & bumps[:, None], axis=0))
         return state, bodies, touch
@@ -172,19 +173,19 @@ def _together(
     return step
 
 
-def carried(scene: Scene, body: Bodies, time: jax.Array, timestep: float) -> Bodies:
-    """A welded body that touches nothing, one env step later."""
+def carried(scene: Scene, body: Bodies, time: jax.Array, timestep: float, substeps: int) -> Bodies:
+    """A welded body that touches nothing, `substeps` of `timestep` (s) later."""
     assert scene.body is not None
     kind = scene.body
 
     def substep(index: jax.Array, moving: Bodies) -> Bodies:
         return movable.advance(moving, movable.free_acceleration(kind, moving, time + index * timestep), timestep)
 
-    return lax.fori_loop(0, SUBSTEPS, substep, body)
+    return lax.fori_loop(0, substeps, substep, body)
 
 
-def _sliding(scene: Scene, timestep: float) -> Callable[[Bodies], Bodies]:
-    """One env step of bodies (along the last axis) that touch nothing but the floor."""
+def _sliding(scene: Scene, timestep: float, substeps: int) -> Callable[[Bodies], Bodies]:
+    """One step of bodies (along the last axis) that touch nothing but the floor."""
     assert scene.body is not None
     kind = scene.body
 
@@ -197,9 +198,8 @@ def _sliding(scene: Scene, timestep: float) -> Callable[[Bodies], Bodies]:
         return movable.advance(body, acceleration, timestep), acceleration
 
     def step(body: Bodies) -> Bodies:
-        return lax.fori_loop(
-            0, SUBSTEPS, substep, (body, jnp.zeros((6, body.position.shape[-1]), body.position.dtype))
-        )[0]
+        start = jnp.zeros((6, *body.position.shape[1:]), body.position.dtype)
+        return lax.fori_loop(0, substeps, substep, (body, start))[0]
 
     return step
 
@@ -210,11 +210,11 @@ def _moving(bodies: Bodies) -> jax.Array:
     return (linear > _STILL) | (jnp.max(jnp.abs(bodies.angular), axis=1) > 10 * _STILL)
 
 
-def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 64) -> Step:
+def make_step(robot: RobotModel, scene: Scene, substeps: int = SUBSTEPS, *, chunk: int = 64) -> Step:
     """The step `(state, bodies, obstacles [o, 2], action [A], time []) -> (state, bodies, Touch)` of one environment.
 
     `action` is in -1..1, `time` in s since the reset; `bodies` are `scene.bodies` many. Solvers run on `chunk`
-    environments at a time. The substep is the robot's; an env step has ten.
+    environments at a time. A step has `substeps` of the robot's timestep.
     """
     beside = min(NEAREST_OBSTACLES, scene.obstacles)
     tiers = {(slots, beside) for slots in range(scene.together + 1)}
@@ -222,23 +222,24 @@ def make_step(robot: RobotModel, scene: Scene, *, chunk: int = 64) -> Step:
         tiers -= {(0, 0)}
     else:
         tiers |= {(0, 0)}
-    solvers = {tier: only_where(_together(scene, robot, *tier), chunk) for tier in sorted(tiers)}
-    slide = only_where(_sliding(scene, robot.timestep), chunk) if scene.body and not scene.body.welded else None
+    solvers = {tier: only_where(_together(scene, robot, *tier, substeps), chunk) for tier in sorted(tiers)}
+    loose = scene.body is not None and not scene.body.welded
+    slide = only_where(_sliding(scene, robot.timestep, substeps), chunk) if loose else None
 
     def step(
         state: Any, bodies: Bodies, obstacles: jax.Array, action: jax.Array, time: jax.Array
     ) -> tuple[Any, Bodies, Touch]:
         scenery = Scenery(bodies, obstacles)
-        to_obstacles, to_bodies = _gaps(scene, robot, state, scenery)
+        to_obstacles, to_bodies = _gaps(scene, robot, state, scenery, substeps * robot.timestep)
         near = to_bodies < 0
         if slide is not None:
             alone = jax.vmap(slide)(_moving(bodies) & ~near, bodies, bodies)
         elif scene.body is not None:
-            alone = jax.vmap(lambda body: carried(scene, body, time, robot.timestep))(bodies)
+            alone = jax.vmap(lambda body: carried(scene, body, time, robot.timestep, substeps))(bodies)
         else:
             alone = bodies
         none = Touch(jnp.zeros(scene.obstacles, bool), jnp.zeros(scene.bodies, bool))
-        outcome = robot.coast(state, action) if robot.coast else state, alone, none
+        outcome = robot.coast(state, action, substeps) if robot.coast else state, alone, none
         count = jnp.minimum(jnp.sum(near), scene.together)
         blocked = (count > 0) | jnp.any(to_obstacles < 0)
         for (slots, obstructed), solver in solvers.items():

@@ -12,13 +12,13 @@ import jax.numpy as jnp
 
 from envs.geometry import rotate
 from envs.physics.bodies import Bodies
-from envs.physics.engine import Step, Touch, carried
+from envs.physics.engine import SUBSTEPS, Step, Touch, carried
 from envs.physics.robot import RobotModel
 from envs.physics.rotation import matrix
 from envs.physics.scene import Scene
 
 
-def make_overlap_step(robot: RobotModel, scene: Scene) -> Step:
+def make_overlap_step(robot: RobotModel, scene: Scene, substeps: int = SUBSTEPS) -> Step:
     """The step of one environment, as `engine.make_step` makes it; ValueError for a robot that drives by contact."""
     coast = robot.coast
     if coast is None:
@@ -27,9 +27,9 @@ def make_overlap_step(robot: RobotModel, scene: Scene) -> Step:
     def step(
         state: jax.Array, bodies: Bodies, obstacles: jax.Array, action: jax.Array, time: jax.Array
     ) -> tuple[jax.Array, Bodies, Touch]:
-        state = coast(state, action)
+        state = coast(state, action, substeps)
         if scene.body is not None and scene.body.welded:
-            bodies = jax.vmap(lambda body: carried(scene, body, time, robot.timestep))(bodies)
+            bodies = jax.vmap(lambda body: carried(scene, body, time, robot.timestep, substeps))(bodies)
         origin, axes = robot.origin(state)[:2], robot.frames(state).axes[0]
         heading = jnp.arctan2(axes[0, 1], axes[0, 0])
         square = _touch_squares(scene, robot, origin, heading, bodies) if scene.body else jnp.zeros(0, bool)

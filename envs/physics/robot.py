@@ -85,9 +85,8 @@ class RobotModel:
     forces: Callable[[Any, jax.Array], jax.Array]  # state, action -> [n], damping and velocity products included
     advance: Callable[[Any, jax.Array], Any]  # state, change of the velocities [n] -> state a timestep later
     sense: Callable[[Any, jax.Array], Any]  # state, acceleration [n] -> state with what sensors need of it
-    coast: (
-        Callable[[Any, jax.Array], Any] | None
-    )  # state, action -> state an env step later, touching nothing; None: has wheels
+    coast: Callable[[Any, jax.Array, int], Any] | None
+    """state, action, number of substeps -> state after them, touching nothing; None: has wheels"""
 
     @cached_property
     def euler(self) -> np.ndarray:
