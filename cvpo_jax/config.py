@@ -41,11 +41,22 @@ class EnvConfig:
     """Point on the port: MuJoCo's contacts, or `overlap`: touching counts but moves nothing."""
     episode_length: int = 0
     """Steps of an episode; 0: the task's own."""
+    control_step: float = 0.0
+    """Seconds that an action acts, on the port; 0: the robot's own."""
+    hazards: int = 0
+    """Number of hazards, on the port; 0: the task's own."""
+    hazard_size: float = 0.0
+    """Radius (m) of a hazard, on the port; 0: the task's own."""
 
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
         _positive("env", self, "num_envs")
         _require(self.episode_length >= 0, f"--env.episode_length is {self.episode_length}: it cannot be negative")
+        for name in ("control_step", "hazards", "hazard_size"):
+            value = getattr(self, name)
+            _require(value >= 0, f"--env.{name} is {value}: it cannot be negative")
+            only_port = self.backend == "brax" or not value
+            _require(only_port, f"--env.{name} is {value}: with --env.backend {self.backend} it cannot be changed")
 
 
 @dataclass(frozen=True)

@@ -103,20 +103,27 @@ def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> Vecto
 
     `staggered` spreads those of the port over the phases of an episode, so that a mean over fewer steps sees them all.
     """
-    names = tuple(config.algo.constraint_limits) if config.algo.constraints else ()
-    options: dict[str, Any] = {"constraints": names} if names else {}
-    if config.env.layout != "random":
-        options["layout"] = config.env.layout
-    if config.env.episode_length:
-        options["episode_length"] = config.env.episode_length
-    if config.env.backend == "brax" and config.env.id.startswith("SafetyPoint"):
-        options["contacts"] = config.env.contacts
     try:
+        options = _env_options(config)
         if config.env.backend == "gymnasium":
             return envs.make(config.env.id, backend="gymnasium", num_envs=num_envs, **options)
         return envs.vectorise(envs.make(config.env.id, **options), num_envs, staggered=staggered)
     except (ValueError, ImportError) as error:
         raise ConfigError(f"--env.id {config.env.id} --env.backend {config.env.backend}: {error}") from error
+
+
+def _env_options(config: Config) -> dict[str, Any]:
+    """What `envs.make` is asked for besides the task; raises ValueError for an unknown id."""
+    names = tuple(config.algo.constraint_limits) if config.algo.constraints else ()
+    options: dict[str, Any] = {"constraints": names} if names else {}
+    if config.env.layout != "random":
+        options["layout"] = config.env.layout
+    for name in ("episode_length", "control_step", "hazards", "hazard_size"):
+        if value := getattr(config.env, name):
+            options[name] = value
+    if config.env.backend == "brax" and "contacts" in envs.option_names(config.env.id):
+        options["contacts"] = config.env.contacts
+    return options
 
 
 def build(config: Config) -> Program:

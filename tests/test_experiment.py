@@ -3,10 +3,13 @@
 import io
 import sys
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from cvpo_jax import Config, ConfigError
 from cvpo_jax.experiment import load_experiment, parse_overrides
+from cvpo_jax.program import make_env
 
 
 def overridden(*arguments):
@@ -17,6 +20,26 @@ def test_experiments_that_come_with_the_project_are_valid():
     for name in ("goal", "button", "circle"):
         config = load_experiment(f"experiments/point_{name}.py").validate()
         assert config.env.id == f"SafetyPoint{name.title()}1-v0"
+
+
+@pytest.mark.parametrize(("robot", "step"), [("Point", 0.06), ("Car", 0.1)])
+@pytest.mark.parametrize("task", ["Button", "Circle"])
+def test_the_papers_variants_are_made(robot, step, task):
+    config = load_experiment(f"experiments/paper/{robot.lower()}_{task.lower()}.py").validate()
+    vector = make_env(config, 2)
+    env = vector.env
+    assert (env.control_step, env.episode_length) == (pytest.approx(step), 400)
+    world = jax.eval_shape(env.reset, jax.random.PRNGKey(0)).pipeline_state
+    if task == "Button":
+        assert world.objects["hazards"].shape == (5, 2)
+        assert env.task.kind("hazards").size == 0.17
+    state = jax.eval_shape(vector.reset, jax.random.PRNGKey(0))
+    assert jax.eval_shape(vector.step, state, jnp.zeros((2, 2))).obs.shape == (2, env.observation_size)
+
+
+def test_the_genuine_environment_keeps_its_control_step():
+    with pytest.raises(ConfigError, match=r"--env\.control_step is 0\.06: with --env\.backend gymnasium"):
+        overridden("--env.backend", "gymnasium", "--env.control-step", "0.06").validate()
 
 
 @pytest.mark.parametrize(
