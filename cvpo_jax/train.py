@@ -59,6 +59,8 @@ def train_program(
         writing = resume or distributed.is_first()
         managers = [stack.enter_context(checkpoint.open_checkpoints(run_dir)) for run_dir in run_dirs if writing]
         state, collection, seconds = _restored(program, run_dirs, managers, step) if resume else (*program.fresh(), 0.0)
+        # None of several processes writes before all have read.
+        distributed.agree(False)
         open_one = partial(
             recording,
             setup=program.setup,
@@ -165,14 +167,15 @@ def _record(
 def _announce(recorder: Recorder, program: Program, state: TrainState, collection: Collection, run_dir: Path) -> None:
     """What is about to be done, before it takes long: task, limit and threshold, memory, devices."""
     config, setup, say = program.config, program.setup, recorder.say
-    say(f"{config.env.id} ({config.env.backend}) on {len(program.chosen)} {program.chosen[0].platform} device(s)")
+    say(f"{config.env.id} ({config.env.backend}) on {program.trial_devices} {program.chosen[0].platform} device(s)")
     for name, limit in config.algo.constraint_limits.items():
         threshold = float(cost.threshold_from_limit(limit, config.algo.gamma, setup.episode_length))
         say(
             f"{name}: limit {limit:g} an episode of {setup.episode_length} steps, gamma {config.algo.gamma:g}: "
             f"threshold {threshold:.3f}"
         )
-    size = sum(x.nbytes for x in jax.tree.leaves(collection.replay)) / 2**30
+    here = sum(x.nbytes for x in jax.tree.leaves(collection.replay)) / 2**30
+    size = here * program.trial_devices / len(program.chosen)
     say(f"replay of {program.rows * config.env.num_envs:,} steps: {size:.3f} GiB")
     step = _step(state)
     say(f"going on with {run_dir} from step {step:,}" if step else f"results go to {run_dir}")
