@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from cvpo_jax import distributed
 from cvpo_jax.config import ConfigError
 
 AXIS = "devices"
@@ -25,10 +26,10 @@ def pick(count: int) -> list[jax.Device]:
     Where several processes train together, each uses all of its own.
     """
     available = jax.local_devices()
-    if jax.process_count() > 1:
+    if distributed.size() > 1:
         if count not in (0, jax.device_count()):
             raise ConfigError(
-                f"--train.devices is {count}, but the {jax.process_count()} processes have {jax.device_count()}: "
+                f"--train.devices is {count}, but the {distributed.size()} processes have {jax.device_count()}: "
                 "together they use all of them; leave the option out"
             )
         return available
@@ -42,7 +43,7 @@ def pick(count: int) -> list[jax.Device]:
 
 def everywhere(chosen: list[jax.Device]) -> list[jax.Device]:
     """The devices of all processes that train together, where each has picked `chosen`."""
-    return chosen if jax.process_count() == 1 else jax.devices()
+    return chosen if distributed.size() == 1 else jax.devices()
 
 
 def parallel(function: Callable, chosen: list[jax.Device], **options: Any) -> Callable:

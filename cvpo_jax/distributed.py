@@ -1,6 +1,7 @@
 """Several processes that train together: each runs the same program on its own devices (docs/sweeps.md)."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -20,6 +21,18 @@ LOST = 3
 
 Tree = TypeVar("Tree")
 
+_together = threading.Event()
+
+
+def size() -> int:
+    """Processes that train one run together: 1 unless they joined, however many JAX knows of."""
+    return jax.process_count() if _together.is_set() else 1
+
+
+def index() -> int:
+    """Which of these processes this one is."""
+    return jax.process_index() if _together.is_set() else 0
+
 
 def join() -> None:
     """Meet the other processes; before the first computation.
@@ -29,11 +42,11 @@ def join() -> None:
     """
     found = {name: os.environ.get(name) for name in (NUM_PROCESSES, PROCESS_ID)}
     try:
-        count, index = (None if text is None else int(text) for text in found.values())
+        count, number = (None if text is None else int(text) for text in found.values())
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
         jax.distributed.initialize(
             num_processes=count,
-            process_id=index,
+            process_id=number,
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
             shutdown_timeout_seconds=GOODBYE_SECONDS,
         )
@@ -47,6 +60,7 @@ def join() -> None:
     # the processes part to compile, some faster than others.
     everywhere = jax.pmap(lambda x: jax.lax.psum(x, "all"), axis_name="all", devices=jax.devices())
     jax.block_until_ready(everywhere(np.ones(jax.local_device_count())))
+    _together.set()
     agree(False)
 
 
@@ -56,7 +70,7 @@ def ending_together() -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
+        if size() == 1:
             raise
         reason = str(error).splitlines()[0][:200]
         os.write(2, f"error: another process is gone ({reason}); start all with --resume\n".encode())
@@ -66,22 +80,21 @@ def ending_together() -> Iterator[None]:
 
 def is_first() -> bool:
     """Whether this process writes logs and checkpoints."""
-    return jax.process_index() == 0
+    return index() == 0
 
 
 def agree(wish: bool) -> bool:
     """Whether any process wishes so: what all do together, such as stopping, must be decided together."""
-    if jax.process_count() == 1:
+    if size() == 1:
         return wish
     return bool(np.any(multihost_utils.process_allgather(np.asarray(wish))))
 
 
 def gather(tree: Tree) -> Tree:
     """Leaves `[d, ...]` of this process's d devices joined to `[D, ...]` of all, in the order of the processes."""
-    return tree if jax.process_count() == 1 else multihost_utils.process_allgather(tree, tiled=True)
+    return tree if size() == 1 else multihost_utils.process_allgather(tree, tiled=True)
 
 
 def own(tree: Tree) -> Tree:
     """The inverse of `gather`: this process's part of leaves `[D, ...]`."""
-    count, index = jax.process_count(), jax.process_index()
-    return jax.tree.map(lambda x: x[len(x) // count * index : len(x) // count * (index + 1)], tree)
+    return jax.tree.map(lambda x: x[len(x) // size() * index() :][: len(x) // size()], tree)

@@ -52,7 +52,9 @@ def _resumed(run_dir: Path, experiment: Config | None) -> Config:
         raise ConfigError(
             f"{run_dir} is a run of {stored.env.id}, not of {experiment.env.id}: leave the experiment out"
         )
-    return dataclasses.replace(stored, run_dir=str(run_dir))
+    # Unless the command line names a number, as many devices as before: `rundir.resumable` fills it in.
+    train = dataclasses.replace(stored.train, devices=0)
+    return dataclasses.replace(stored, train=train, run_dir=str(run_dir))
 
 
 def command(arguments: Sequence[str]) -> None:

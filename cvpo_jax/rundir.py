@@ -5,8 +5,7 @@ import json
 import time
 from pathlib import Path
 
-import jax
-
+from cvpo_jax import distributed
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.types import Setup
 
@@ -64,7 +63,7 @@ def resumable(run_dir: Path, config: Config) -> Config:
     """
     stored = load_config(run_dir)
     # Several processes use all devices they have.
-    as_before = stored.train.devices if jax.process_count() == 1 else 0
+    as_before = stored.train.devices if distributed.size() == 1 else 0
     train = dataclasses.replace(config.train, devices=config.train.devices or as_before)
     config = dataclasses.replace(config, train=train, run_dir=str(run_dir)).validate()
     for option in SHAPING:

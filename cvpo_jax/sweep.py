@@ -52,7 +52,7 @@ def read_command(arguments: Sequence[str]) -> tuple[Plan, bool]:
     first.add_argument("--grid", nargs="+", action="extend", default=[])
     first.add_argument("--sweep_dir", "--sweep-dir", type=Path)
     first.add_argument("--per_device", "--per-device", type=int, default=0)
-    first.add_argument("--part", type=_part, default=(0, 1))
+    first.add_argument("--part", type=_part)
     first.add_argument("--dry_run", "--dry-run", action="store_true")
     try:
         known, rest = first.parse_known_args(arguments)
@@ -72,7 +72,9 @@ def read_command(arguments: Sequence[str]) -> tuple[Plan, bool]:
     for trial in every:
         trial.check()
     chosen = devices.pick(config.train.devices)
-    return Plan(sweep_dir, every, trials.share(every, *known.part), chosen, known.per_device), known.dry_run
+    # On a TPU pod's slice JAX numbers the hosts.
+    own = trials.share(every, *(known.part or (jax.process_index(), jax.process_count())))
+    return Plan(sweep_dir, every, own, chosen, known.per_device), known.dry_run
 
 
 def _part(text: str) -> tuple[int, int]:
