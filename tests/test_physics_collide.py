@@ -54,6 +54,15 @@ def test_a_wheel_meets_a_sphere_at_its_rim():
     np.testing.assert_allclose(real(beside), [[-0.01, 0, 0.045, 0, 0, 1, 0]], atol=1e-6)
 
 
+def test_a_wheel_meets_a_box_beside_it_and_one_hovering_over_it():
+    hub, size = jnp.zeros(3), jnp.array([0.05, 0.025])
+    beside = collide.wheel_box(hub, jnp.eye(3), size, upright((0.12, 0.0, 0.0), 0.1))
+    np.testing.assert_allclose(real(beside)[:, [0, 1, 4]], [[-0.005, 0.0225, 1.0]], atol=1e-6)
+    over = collide.wheel_box(hub, jnp.eye(3), size, upright((0.02, 0.03, 0.149), 0.1))
+    np.testing.assert_allclose(real(over), [[-0.001, 0, 0, 0.0495, 0, 0, 1]], atol=1e-6)
+    assert len(real(collide.wheel_box(hub, jnp.eye(3), size, upright((0.02, 0.03, 0.151), 0.1)))) == 0
+
+
 def test_frames_are_right_handed():
     normals = jax.random.normal(jax.random.PRNGKey(0), (50, 3))
     normals = normals / jnp.linalg.norm(normals, axis=1, keepdims=True)

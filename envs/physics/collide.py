@@ -75,9 +75,9 @@ def wheel_sphere(hub: jax.Array, axes: jax.Array, size: jax.Array, centre: jax.A
 
 
 def wheel_box(hub: jax.Array, axes: jax.Array, size: jax.Array, box: Box) -> Contacts:
-    """One contact of a cylinder along its x axis with an upright box taller than it: the deepest of four points.
+    """One contact of a cylinder along its x axis, which lies level, with an upright box: beside, above or below it.
 
-    Seen from above the cylinder is a rectangle at the height of its hub; these are its corners.
+    Seen from above the cylinder is a rectangle at the height of its hub, whose deepest corner touches the box beside it.
     """
 
     def corner(along: jax.Array, across: jax.Array) -> tuple[jax.Array, ...]:
@@ -92,7 +92,13 @@ def wheel_box(hub: jax.Array, axes: jax.Array, size: jax.Array, box: Box) -> Con
     depth, points, inward = jax.vmap(corner)(signs[:, 0], signs[:, 1])
     deepest = aligned(jnp.arange(4), depth, 1) == jnp.argmin(depth, axis=0)
     point, inward = (add_up(jnp.where(deepest[:, None], rows, 0.0)) for rows in (points, inward))
-    normal, distance = inward[0] * box.axes[0] + inward[1] * box.axes[1], jnp.min(depth, axis=0)
+    beside, distance = inward[0] * box.axes[0] + inward[1] * box.axes[1], jnp.min(depth, axis=0)
+    height = dot(box.axes[2], hub - box.position)
+    stacked = jnp.abs(height) - box.half[2] - size[0]
+    upright = jnp.where(height < 0, 1.0, -1.0).astype(hub.dtype) * box.axes[2]
+    over = stacked > distance
+    normal, point = jnp.where(over, upright, beside), jnp.where(over, hub + size[0] * upright, point)
+    distance = jnp.where(over, stacked, distance)
     return _single(distance, point + 0.5 * distance * normal, normal)
 
 
