@@ -7,8 +7,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from cvpo_jax import bench, terminal
+from cvpo_jax import bench, program, terminal
 from cvpo_jax.measure import Measurement, Window, measure
+from envs import host_bench
+from envs.host_vector import HostVectorEnv
+from tests.toy_host import ToyEnv
 
 PIECES = ["environment", "collection", "update", "critics", "Q of samples", "dual", "Q + dual + M-step"]
 
@@ -56,3 +59,17 @@ def test_every_piece_of_an_experiment_is_measured(tiny_experiment, capsys, monke
         assert 0 < row["per_second_low"] <= row["per_second"] <= row["per_second_high"]
         assert row["compile_seconds"] > 0
         assert row["windows"] == 2
+
+
+@pytest.mark.slow
+def test_host_environments_are_measured_and_compared_with_the_package_s_own(tiny_experiment, capsys, monkeypatch):
+    """They cannot go back: each measurement has to go on from the state that the one before it left."""
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    monkeypatch.setattr(program, "make_env", lambda config, count, **_: HostVectorEnv(ToyEnv, count, num_workers=1))
+    monkeypatch.setattr(host_bench, "compare", lambda *given: {"given": given})
+    arguments = [str(tiny_experiment), "--windows", "1", "--seconds", "0.01", "--json", "--env.backend", "gymnasium"]
+    assert terminal.main(bench.command, arguments) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [row["name"].strip() for row in report["measurements"]] == [*PIECES, "evaluation", "training"]
+    task_id, workers, windows = report["genuine"]["given"]
+    assert (task_id, windows) == ("SafetyPointCircle1-v0", 1) and 1 <= workers <= 16
