@@ -77,7 +77,7 @@ def wheel_sphere(hub: jax.Array, axes: jax.Array, size: jax.Array, centre: jax.A
 def wheel_box(hub: jax.Array, axes: jax.Array, size: jax.Array, box: Box) -> Contacts:
     """One contact of a cylinder along its x axis, which lies level, with an upright box: beside, above or below it.
 
-    Seen from above the cylinder is a rectangle at the height of its hub, whose deepest corner touches the box beside it.
+    Seen from above the cylinder is a rectangle at the height of its hub, whose deepest corner touches a box beside it.
     """
 
     def corner(along: jax.Array, across: jax.Array) -> tuple[jax.Array, ...]:
