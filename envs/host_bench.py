@@ -65,7 +65,7 @@ def compare(task_id: str, num_workers: int, windows: int) -> dict[str, Any]:
         with _theirs(task_id, num_workers, spec.episode_length) as ask:
             for window in range(windows):
                 of_theirs = ask("steps")
-                steps.append((_time(lambda: [pool.step(action) for action in actions]), of_theirs))
+                steps.append((_time(partial(_step_through, pool, actions)), of_theirs))
                 for seed in range(_RESETS * window, _RESETS * (window + 1)):
                     of_theirs = ask(f"reset {seed}")
                     resets.append((_time(partial(alone.reset, seed)), of_theirs))
@@ -98,6 +98,11 @@ def _theirs(task_id: str, num_workers: int, steps: int) -> Iterator[Callable[[st
     finally:
         requests.close()
         process.wait(60)
+
+
+def _step_through(pool: WorkerPool, actions: np.ndarray) -> None:
+    for action in actions:
+        pool.step(action)
 
 
 def _time(work: Callable[[], Any]) -> float:

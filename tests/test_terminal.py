@@ -48,3 +48,15 @@ def test_a_line_leaves_the_process_when_it_is_printed():
     assert process.stdout.readline() == "early\n"
     process.communicate("\n", timeout=60)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("status", [0, terminal.WRONG, terminal.INTERRUPTED])
+def test_an_interrupted_process_does_not_wait_for_what_still_runs(status):
+    """As Python otherwise does for threads, and JAX for a compilation."""
+    code = (
+        "import sys, threading, time\nfrom cvpo_jax import terminal\n"
+        f"threading.Thread(target=time.sleep, args=(1000,), daemon={status != terminal.INTERRUPTED}).start()\n"
+        f"print('last words', end='')\nterminal.leave({status})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout) == (status, "last words")
