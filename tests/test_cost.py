@@ -31,7 +31,8 @@ def measured(
 
 
 def test_pressure_rises_with_the_measured_cost_and_falls_with_slack() -> None:
-    pressures = [float(cost.pressure(measured(value), LIMIT, T)[0]) for value in (0, 10, 22.5, 40, 80)]
+    aim = cost.TARGET_SHARE * float(LIMIT[0])
+    pressures = [float(cost.pressure(measured(value), LIMIT, T)[0]) for value in (0, 10, aim, 40, 80)]
     assert pressures == sorted(pressures)
     assert len(set(pressures)) == 5
     # Where the aimed-at share of the limit is met and nothing moves, only the integral speaks.
