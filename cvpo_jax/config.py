@@ -169,7 +169,7 @@ class TrainConfig:
 
     seed: int = 0
     """Seed of everything random."""
-    steps: int = 8_000_000
+    steps: int = 6_000_000
     """Environment steps to train for; rounded up to whole epochs."""
     updates_per_step: float = 1 / 128
     """Updates for each environment step."""
