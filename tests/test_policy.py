@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("tiny_run")  # compiled once, by one worker
 def test_a_policy_gives_the_mean_and_with_a_key_a_sample(tiny_run):
     policy, state = load_policy(tiny_run), load_state(tiny_run)
     observation = jax.random.normal(jax.random.PRNGKey(0), (4000, state.setup.observation_size))[:1].repeat(4000, 0)
-    gaussian = state.setup.actor.apply(state.actor, normalize_observation(state, observation[0]))
+    gaussian = state.setup.actor.apply(state.average_actor, normalize_observation(state, observation[0]))
     np.testing.assert_allclose(policy(observation[0]), np.clip(gaussian.mean, -1, 1), atol=1e-6)
     assert policy(observation).shape == (4000, 2)
     sample = policy(observation, jax.random.PRNGKey(1))
