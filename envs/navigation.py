@@ -28,8 +28,8 @@ class NavigationEnv(SafeEnv):
 
     `robot` is a module such as `envs.robots.point`, `model` the same robot as the physics knows it. `constraints` names
     the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"` begins every episode in
-    the one layout drawn from `seed`. `contacts="overlap"` tells what touches but moves nothing by it, which is quick to
-    compile and to step; "exact" solves MuJoCo's contacts. `control_step` (s) is how long each action acts, in the
+    the one layout drawn from `seed`. `contacts="overlap"` tells what touches but moves nothing by it; "exact" solves
+    MuJoCo's contacts. `control_step` (s) is how long each action acts, in the
     original ten substeps.
     """
 
