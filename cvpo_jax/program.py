@@ -224,7 +224,7 @@ def make_epoch(config: Config, schedule: Schedule, env: VectorEnv, num_devices: 
         (state, collection), (metrics, bad) = jax.lax.scan(
             iteration, (state, collection), None, length=schedule.iterations
         )
-        sums, episodes = collection.episode.report()
+        sums, episodes = collection.episode.report(axis)
         bad = devices.total(bad.sum().astype(jnp.float32), axis)
         metrics = jax.tree.map(jnp.mean, metrics) | {"nonfinite": bad} | episodes
         return state, collection.replace(episode=sums), metrics

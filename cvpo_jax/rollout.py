@@ -58,13 +58,16 @@ class EpisodeSums(struct.PyTreeNode):
             finished_over=self.finished_over + ((cost > limit) * whole[:, None]).sum(0),
         )
 
-    def report(self) -> tuple["EpisodeSums", Metrics]:
-        """Means over the finished episodes (NaN where there is none), and the sums with these forgotten."""
+    def report(self, axis: str | None) -> tuple["EpisodeSums", Metrics]:
+        """Means over the episodes that finished on all devices (NaN where none did), and the sums without them."""
+        finished, reward, cost, over = devices.total(
+            (self.finished, self.finished_reward, self.finished_cost[0], self.finished_over[0]), axis
+        )
         metrics = {
-            "train/episodes": self.finished,
-            "train/return": self.finished_reward / self.finished,
-            "train/cost": self.finished_cost[0] / self.finished,
-            "train/share_over_limit": self.finished_over[0] / self.finished,
+            "train/episodes": finished,
+            "train/return": reward / finished,
+            "train/cost": cost / finished,
+            "train/share_over_limit": over / finished,
         }
         none = jnp.zeros_like(self.finished_cost)
         kept = self.replace(

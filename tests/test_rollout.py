@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from toy import Bandit, Chain, ToyEnv
 
-from cvpo_jax import AlgoConfig, learner, rollout
+from cvpo_jax import AlgoConfig, devices, learner, rollout
 from cvpo_jax.types import Hyper, Setup, TrainState
 
 NUM_ENVS = 8
@@ -83,7 +83,7 @@ def test_episodes_are_reported_whole_and_once(explored) -> None:
     _, collection, _, rows = explored
     returns = rows.reward[:40].reshape(2, 20, NUM_ENVS).sum(1)
     costs = rows.cost[:40, :, 0].reshape(2, 20, NUM_ENVS).sum(1)
-    sums, metrics = collection.episode.report()
+    sums, metrics = collection.episode.report(None)
     assert metrics["train/episodes"] == 2 * NUM_ENVS
     assert metrics["train/return"] == pytest.approx(returns.mean(), abs=1e-4)
     assert metrics["train/cost"] == pytest.approx(costs.mean(), rel=1e-4)
@@ -91,9 +91,28 @@ def test_episodes_are_reported_whole_and_once(explored) -> None:
     assert 0 < metrics["train/share_over_limit"] < 1
     np.testing.assert_allclose(sums.reward, rows.reward[40:].sum(0), atol=1e-4)
     np.testing.assert_allclose(sums.cost, rows.cost[40:].sum(0), rtol=1e-4)
-    _, again = sums.report()
+    _, again = sums.report(None)
     assert again["train/episodes"] == 0
     assert np.isnan(again["train/cost"])
+
+
+def test_episodes_of_all_devices_are_reported() -> None:
+    one = rollout.EpisodeSums.zeros(NUM_ENVS, 1)
+    shares = [
+        one.replace(finished=f, finished_reward=r, finished_cost=c, finished_over=o)
+        for f, r, c, o in (
+            (jnp.float32(1), jnp.float32(5), jnp.ones(1), jnp.zeros(1)),
+            (jnp.float32(3), jnp.float32(7), jnp.full(1, 19.0), jnp.full(1, 2.0)),
+        )
+    ]
+    both = jax.tree.map(lambda *x: jnp.stack(x), *shares)
+    report = devices.parallel(lambda sums: sums.report(devices.AXIS), devices.pick(2))
+    kept, metrics = report(both)
+    assert metrics["train/episodes"].tolist() == [4, 4]
+    assert metrics["train/return"].tolist() == [3, 3]
+    assert metrics["train/cost"].tolist() == [5, 5]
+    assert metrics["train/share_over_limit"].tolist() == [0.5, 0.5]
+    assert kept.finished.tolist() == kept.finished_cost[:, 0].tolist() == [0, 0]
 
 
 def test_the_controller_measures_the_greedy_environments_only(explored) -> None:
