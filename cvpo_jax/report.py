@@ -1,6 +1,6 @@
 """What runs came to, side by side: `python -m cvpo_jax.report RUN_DIR … [--last 5] [--json]`.
 
-A row a run and, for each task and limit with several runs, their mean with its 95 % interval over seeds.
+A row a run and, for each task, mode and limit with several runs, their mean with its 95 % interval over seeds.
 """
 
 import argparse
@@ -34,7 +34,8 @@ COLUMNS = {
     "train_over_limit": "over",
     "train_excess": "excess",
 }
-"""Figures of a run and how the table calls them; a star marks those of the last evaluations."""
+"""Figures of a run and how the table calls them; a star marks those of the last evaluations. `over` is the share of
+training episodes above the limit, `excess` what the cost of a training episode exceeded the limit by, on the mean."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Summary:
 
     run_dir: str
     task: str
+    mode: str
     limit: float
     seed: int
     figures: dict[str, float]
@@ -56,6 +58,7 @@ def summarize(run_dir: Path, last: int) -> Summary:
     return Summary(
         run_dir=str(run_dir),
         task=config.env.id,
+        mode=config.algo.limit_mode,
         limit=config.algo.cost_limits[0],
         seed=config.train.seed,
         figures=_figures(config, rows, last),
@@ -100,21 +103,25 @@ def over_seeds(summaries: Sequence[Summary]) -> dict[str, tuple[float, float]]:
 
 def table(summaries: Sequence[Summary]) -> str:
     """All runs as a Markdown table, and each task's mean over seeds."""
-    lines = ["| task | limit | seed | " + " | ".join(COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 3) + "|"]
+    head = ["task", "mode", "limit", "seed", *COLUMNS.values()]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for group in _groups(summaries):
+        task = f"| {group[0].task} | {group[0].mode} | {group[0].limit:g}"
         for summary in group:
             cells = [_number(summary.figures[name]) for name in COLUMNS]
-            lines.append(f"| {summary.task} | {summary.limit:g} | {summary.seed} | {' | '.join(cells)} |")
+            lines.append(f"{task} | {summary.seed} | {' | '.join(cells)} |")
         if len(group) > 1:
             cells = [f"{_number(mean)} ± {_number(half)}" for mean, half in over_seeds(group).values()]
-            lines.append(f"| {group[0].task} | {group[0].limit:g} | all | {' | '.join(cells)} |")
+            lines.append(f"{task} | all | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _groups(summaries: Sequence[Summary]) -> list[list[Summary]]:
-    """Runs of the same task and limit together, in the order in which they first appear."""
-    keys = dict.fromkeys((summary.task, summary.limit) for summary in summaries)
-    return [[summary for summary in summaries if (summary.task, summary.limit) == key] for key in keys]
+    """Runs of the same task, mode and limit together, in the order in which they first appear."""
+    groups: dict[tuple[str, str, float], list[Summary]] = {}
+    for summary in summaries:
+        groups.setdefault((summary.task, summary.mode, summary.limit), []).append(summary)
+    return list(groups.values())
 
 
 def _number(value: float) -> str:

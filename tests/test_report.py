@@ -47,8 +47,8 @@ def test_the_table_has_a_row_a_run_and_one_over_seeds(tmp_path: Path, capsys: py
     report.command([*runs, "--last", "1"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
-    assert lines[2].startswith("| SafetyPointGoal1-v0 | 30 | 0 | 3.0 | 3,000 | 12.0 | 20.0 |")
-    assert lines[4].startswith("| SafetyPointGoal1-v0 | 30 | all | 3.0 ± 0 |")
+    assert lines[2].startswith("| SafetyPointGoal1-v0 | measured | 30 | 0 | 3.0 | 3,000 | 12.0 | 20.0 |")
+    assert lines[4].startswith("| SafetyPointGoal1-v0 | measured | 30 | all | 3.0 ± 0 |")
     assert len({line.count("|") for line in lines}) == 1
     report.command([*runs, "--json"])
     assert [run["seed"] for run in json.loads(capsys.readouterr().out)] == [0, 1]
