@@ -59,11 +59,13 @@ class SafetyGymnasiumEnv:
         """One step under `action` `[A]` in [-1, 1], scaled to the range of the actuators."""
         scaled = self._centre + self._half * np.asarray(action, np.float64)
         observation, reward, cost, terminated, truncated, info = self._env.step(scaled)
+        # A navigation task leaves out costs that cannot arise just now; velocity tasks name none, and have one.
+        missing = 0.0 if hasattr(self._env.unwrapped, "task") else cost
         return HostStep(
             observation=self._flat(observation),
             reward=float(reward),
             cost=float(cost),
-            components=np.array([info.get(name, cost) for name in self.spec.component_names], np.float64),
+            components=np.array([info.get(name, missing) for name in self.spec.component_names], np.float64),
             terminated=bool(terminated),
             truncated=bool(truncated),
         )
