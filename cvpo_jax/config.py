@@ -37,8 +37,6 @@ class EnvConfig:
     """Environments stepped together, over all devices."""
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
-    contacts: Literal["exact", "overlap"] = "exact"
-    """Point on the port: MuJoCo's contacts, or `overlap`: touching counts but moves nothing."""
     episode_length: int = 0
     """Steps of an episode; 0: the task's own."""
     control_step: float = 0.0
@@ -47,12 +45,14 @@ class EnvConfig:
     """Number of hazards, on the port; 0: the task's own."""
     hazard_size: float = 0.0
     """Radius (m) of a hazard, on the port; 0: the task's own."""
+    gremlin_travel: float = 0.0
+    """Radius (m) of the circle that gremlins move on, on the port; 0: the task's own."""
 
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
         _positive("env", self, "num_envs")
         _require(self.episode_length >= 0, f"--env.episode_length is {self.episode_length}: it cannot be negative")
-        for name in ("control_step", "hazards", "hazard_size"):
+        for name in ("control_step", "hazards", "hazard_size", "gremlin_travel"):
             value = getattr(self, name)
             _require(value >= 0, f"--env.{name} is {value}: it cannot be negative")
             only_port = self.backend == "brax" or not value
@@ -257,6 +257,8 @@ class Config:
         try:
             values = json.loads(text)
             sections = {"env": EnvConfig, "algo": AlgoConfig, "train": TrainConfig, "eval": EvalConfig}
+            if values["env"].pop("contacts", "exact") != "exact":  # an option of before: the other ones are no more
+                raise KeyError("env.contacts")
             values["algo"]["hidden"] = tuple(values["algo"]["hidden"])
             return cls(**{k: sections[k](**v) if k in sections else v for k, v in values.items()}).validate()
         except (json.JSONDecodeError, TypeError, KeyError) as error:

@@ -118,11 +118,9 @@ def _env_options(config: Config) -> dict[str, Any]:
     options: dict[str, Any] = {"constraints": names} if names else {}
     if config.env.layout != "random":
         options["layout"] = config.env.layout
-    for name in ("episode_length", "control_step", "hazards", "hazard_size"):
+    for name in ("episode_length", "control_step", "hazards", "hazard_size", "gremlin_travel"):
         if value := getattr(config.env, name):
             options[name] = value
-    if config.env.backend == "brax" and "contacts" in envs.option_names(config.env.id):
-        options["contacts"] = config.env.contacts
     return options
 
 

@@ -20,17 +20,13 @@ from envs.scenery import movable_kind, obstacle_kind, scene_of
 from envs.tasks import Task
 from envs.world import World
 
-_STEPS = {"exact": physics.make_step, "overlap": physics.make_overlap_step}
-
 
 class NavigationEnv(SafeEnv):
     """Safety-Gymnasium's navigation tasks on planar physics.
 
     `robot` is a module such as `envs.robots.point`, `model` the same robot as the physics knows it. `constraints` names
     the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"` begins every episode in
-    the one layout drawn from `seed`. `contacts="overlap"` tells what touches but moves nothing by it; "exact" solves
-    MuJoCo's contacts. `control_step` (s) is how long each action acts, in the
-    original ten substeps.
+    the one layout drawn from `seed`. `control_step` (s) is how long each action acts, in the original ten substeps.
     """
 
     def __init__(
@@ -43,15 +39,12 @@ class NavigationEnv(SafeEnv):
         layout: Literal["random", "fixed"] = "random",
         seed: int = 0,
         control_step: float | None = None,
-        contacts: Literal["exact", "overlap"] = "exact",
     ) -> None:
         unknown = set(constraints) - set(task.cost_names)
         if unknown:
             raise ValueError(f"no cost component {sorted(unknown)}: this task has {list(task.cost_names)}")
         if layout not in ("random", "fixed"):
             raise ValueError(f'layout is "{layout}": it must be "random" or "fixed"')
-        if contacts not in _STEPS:
-            raise ValueError(f'contacts is "{contacts}": it must be "exact" or "overlap"')
         self.task = task
         self.robot = robot
         self.constraints = tuple(constraints)
@@ -61,7 +54,7 @@ class NavigationEnv(SafeEnv):
         self._physics_step = robot.TIMESTEP * substeps
         self.control_step = self._repeats * self._physics_step
         self._scene = scene_of(task, robot)
-        self._physics = _STEPS[contacts](model, self._scene, substeps)
+        self._physics = physics.make_step(model, self._scene, substeps)
         self._fixed_key = jax.random.PRNGKey(seed) if layout == "fixed" else None
 
     @property

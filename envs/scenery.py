@@ -24,7 +24,7 @@ def movable_kind(kind: Kind) -> bool:
 def _body(kind: Kind, robot: ModuleType) -> BodyKind:
     if kind.name == "push_box":
         return push_box(half=kind.size, density=robot.PUSH_BOX_DENSITY)
-    return gremlin() if kind.name == "gremlins" else vase()
+    return gremlin(kind.travel) if kind.name == "gremlins" else vase()
 
 
 def scene_of(task: Task, robot: ModuleType) -> Scene:

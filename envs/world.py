@@ -16,7 +16,8 @@ from envs.physics import Bodies, Touch
 class Kind:
     """Some objects that look and behave alike; `size` is a radius or half side in m, `keepout` their layout distance.
 
-    `area` (xmin, ymin, xmax, ymax) narrows where they are placed; None: the task's extents.
+    `area` (xmin, ymin, xmax, ymax) narrows where they are placed; None: the task's extents. `travel` (m) is the radius
+    of the circle that gremlins move on.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Kind:
     size: float
     keepout: float
     area: tuple[float, float, float, float] | None = None
+    travel: float = 0.35
 
 
 class World(struct.PyTreeNode):

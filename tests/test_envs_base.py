@@ -185,10 +185,9 @@ def test_a_longer_control_step_is_several_physics_steps() -> None:
         envs.make("SafetyPointRun0-v0", control_step=0.061)
 
 
-@pytest.mark.parametrize("contacts", ["exact", "overlap"])
-def test_a_control_step_need_not_be_a_multiple_of_ten_substeps(contacts: str) -> None:
-    odd = envs.make("SafetyPointButton0-v0", control_step=0.05, contacts=contacts)  # 25 substeps
-    whole = envs.make("SafetyPointButton0-v0", control_step=0.1, contacts=contacts)
+def test_a_control_step_need_not_be_a_multiple_of_ten_substeps() -> None:
+    odd = envs.make("SafetyPointButton0-v0", control_step=0.05)  # 25 substeps
+    whole = envs.make("SafetyPointButton0-v0", control_step=0.1)
     world = whole.reset(jax.random.PRNGKey(0)).pipeline_state
     # It starts in front of a button, so that the contacts' substeps count as well.
     button = world.objects["buttons"][0]
@@ -221,7 +220,7 @@ def test_a_car_of_the_papers_control_step_drives_as_one_stepped_ten_by_ten() -> 
 
 
 def test_an_environment_tells_its_options() -> None:
-    assert {"contacts", "layout", "initial_timer", "hazards"} <= set(envs.option_names("SafetyPointButton1-v0"))
+    assert {"layout", "initial_timer", "hazards", "gremlin_travel"} <= set(envs.option_names("SafetyPointButton1-v0"))
     assert "hazards" not in envs.option_names("SafetyCarCircle1-v0")
     assert envs.option_names("SafetyAntVelocity-v1") == ("episode_length",)
     with pytest.raises(ValueError, match="SafetyPointGoal1-v0"):

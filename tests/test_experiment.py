@@ -23,16 +23,18 @@ def test_experiments_that_come_with_the_project_are_valid():
 
 
 @pytest.mark.parametrize(("robot", "step"), [("Point", 0.06), ("Car", 0.1)])
-@pytest.mark.parametrize("task", ["Button", "Circle"])
+@pytest.mark.parametrize("task", ["Goal", "Button", "Circle"])
 def test_the_papers_variants_are_made(robot, step, task):
     config = load_experiment(f"experiments/paper/{robot.lower()}_{task.lower()}.py").validate()
     vector = make_env(config, 2)
     env = vector.env
     assert (env.control_step, env.episode_length) == (pytest.approx(step), 400)
     world = jax.eval_shape(env.reset, jax.random.PRNGKey(0)).pipeline_state
-    if task == "Button":
+    if task != "Circle":
         assert world.objects["hazards"].shape == (5, 2)
         assert env.task.kind("hazards").size == 0.17
+    if task == "Button":
+        assert env.task.kind("gremlins").travel == 0.3
     state = jax.eval_shape(vector.reset, jax.random.PRNGKey(0))
     assert jax.eval_shape(vector.step, state, jnp.zeros((2, 2))).obs.shape == (2, env.observation_size)
 

@@ -28,7 +28,7 @@ def built():
 
 
 def test_the_environment_is_made_as_configured() -> None:
-    options = EnvConfig(id="SafetyPointButton1-v0", episode_length=77, contacts="exact", layout="fixed")
+    options = EnvConfig(id="SafetyPointButton1-v0", episode_length=77, layout="fixed")
     config = replace(CONFIG, env=options, algo=AlgoConfig(constraints="cost_gremlins=3,cost_buttons=2"))
     env = program.make_env(config, 3)
     assert (env.num_envs, env.episode_length, env.num_constraints) == (3, 77, 2)

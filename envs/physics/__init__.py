@@ -2,7 +2,6 @@
 
 from envs.physics.bodies import Bodies, BodyKind, at_rest, gremlin, push_box, vase
 from envs.physics.engine import Step, Touch, in_reach, make_step
-from envs.physics.overlap import make_overlap_step
 from envs.physics.robot import RobotModel
 from envs.physics.scene import Scene
 
@@ -16,7 +15,6 @@ __all__ = [
     "at_rest",
     "gremlin",
     "in_reach",
-    "make_overlap_step",
     "make_step",
     "push_box",
     "vase",

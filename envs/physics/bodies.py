@@ -4,7 +4,7 @@ m bodies, g boxes a body. Velocities are linear in the world frame and angular i
 Functions of one body take arrays with further axes (environments) behind those named.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,6 @@ from envs.physics.contact import Box, impedance, reference_gains
 
 GRAVITY = 9.81
 _WELD_STIFFNESS, _WELD_DAMPING = reference_gains(damping_ratio=1.5)
-WELD_TRAVEL = 0.35  # m, radius of the circle that a weld's target moves on
 WELD_HEIGHT = 0.1  # m, how far the target is lifted above the body's place
 
 
@@ -29,7 +28,12 @@ class BodyKind:
     inertia: tuple[float, float, float]  # kg m^2 about the body's axes
     offsets: tuple[tuple[float, float, float], ...]  # g centres of boxes, m
     halves: tuple[tuple[float, float, float], ...]  # g half extents, m
-    welded: bool = False
+    travel: float | None = None  # m, radius of the circle that a weld carries it round on; None: it has no weld
+
+    @property
+    def welded(self) -> bool:
+        """Whether a weld holds it."""
+        return self.travel is not None
 
     @property
     def inverse_weight(self) -> float:
@@ -72,10 +76,9 @@ def vase() -> BodyKind:
     return _solid(0.001, ((0.0, 0.0, 0.0),), ((0.1, 0.1, 0.1),))
 
 
-def gremlin() -> BodyKind:
-    """A light cube that a weld carries round."""
-    cube = vase()
-    return BodyKind(cube.mass, cube.inertia, cube.offsets, cube.halves, welded=True)
+def gremlin(travel: float = 0.35) -> BodyKind:
+    """A light cube that a weld carries round on a circle of radius `travel` (m)."""
+    return replace(vase(), travel=travel)
 
 
 def push_box(half: float = 0.2, density: float = 0.001) -> BodyKind:
@@ -113,10 +116,10 @@ def boxes(kind: BodyKind, body: Bodies, origin: jax.Array) -> Box:
     return Box(centres, jnp.broadcast_to(axes, (len(kind.halves), *axes.shape)), aligned(kind.halves, body.position, 1))
 
 
-def weld_target(body: Bodies, time: jax.Array) -> jax.Array:
-    """Where the weld of one body pulls its centre at `time` `[]` (s) after the reset, `[3]`."""
+def weld_target(travel: float, body: Bodies, time: jax.Array) -> jax.Array:
+    """Where the weld of one body, `travel` (m) round, pulls its centre at `time` `[]` (s) after the reset, `[3]`."""
     lift = jnp.full_like(time, WELD_HEIGHT)
-    return body.home + jnp.stack([WELD_TRAVEL * jnp.sin(time), WELD_TRAVEL * jnp.cos(time), lift])
+    return body.home + jnp.stack([travel * jnp.sin(time), travel * jnp.cos(time), lift])
 
 
 def quadratic(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -144,7 +147,8 @@ def _weld(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, ...
     2.3.3 scales all six rows by the inverse mass. A row's Jacobian is -1 for the position and -(w - e x) / 2 for the
     orientation, with (w, e) the quaternion from the body to the target.
     """
-    gap = weld_target(body, time) - body.position
+    assert kind.travel is not None
+    gap = weld_target(kind.travel, body, time) - body.position
     turn = rotation.multiply(rotation.conjugate(body.rotation), body.home_rotation)
     error = turn[1:]
     share = impedance(jnp.sqrt(dot(gap, gap) + dot(error, error)))

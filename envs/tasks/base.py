@@ -56,14 +56,24 @@ class Task:
     @property
     def options(self) -> tuple[str, ...]:
         """What `with_options` takes, and so `envs.make`."""
-        return ("episode_length", "hazards", "hazard_size") if self.has("hazards") else ("episode_length",)
+        hazards = ("hazards", "hazard_size") if self.has("hazards") else ()
+        return ("episode_length", *hazards, *(("gremlin_travel",) if self.has("gremlins") else ()))
 
-    def with_options(self, *, hazards: int | None = None, hazard_size: float | None = None, **fields: Any) -> "Task":
-        """This task with another number and radius (m) of hazards, and the `fields` replaced."""
+    def with_options(
+        self,
+        *,
+        hazards: int | None = None,
+        hazard_size: float | None = None,
+        gremlin_travel: float | None = None,
+        **fields: Any,
+    ) -> "Task":
+        """This task with another number and radius (m) of hazards and circle (m) of gremlins; `fields` replaced."""
         changed = replace(self, **fields)
         if hazards is not None:
             changed = changed.with_kind("hazards", count=hazards)
-        return changed if hazard_size is None else changed.with_kind("hazards", size=hazard_size)
+        if hazard_size is not None:
+            changed = changed.with_kind("hazards", size=hazard_size)
+        return changed if gremlin_travel is None else changed.with_kind("gremlins", travel=gremlin_travel)
 
     def with_kind(self, name: str, /, **fields: Any) -> "Task":
         """This task with `fields` of the kind called `name` replaced."""

@@ -1,6 +1,6 @@
 """SafetyPointButton1, as the CVPO paper's authors set it up: one layout, 0.06 s a step, 400 steps an episode.
 
-Liu et al., ICML 2022, on Safety Gym. Its hazards are five small ones; its gremlins' shorter travel is left out.
+Liu et al., ICML 2022, on Safety Gym. Its hazards are five small ones, its gremlins move on smaller circles.
 """
 
 from cvpo_jax import AlgoConfig, Config, EnvConfig
@@ -16,6 +16,7 @@ def get_config() -> Config:
             episode_length=400,
             hazards=5,
             hazard_size=0.17,
+            gremlin_travel=0.3,
         ),
         algo=AlgoConfig(cost_limit=10.0),
     )
