@@ -17,13 +17,13 @@ from jax.typing import ArrayLike
 # How the pressure is made from the error, the log ratio of the measured cost to what is aimed at.
 MAX_PRESSURE = 3.0
 INITIAL_INTEGRAL = 0.8  # near where tasks settle
-PROPORTIONAL = 0.4
+PROPORTIONAL = 0.3
 DERIVATIVE = 1.0
 INTEGRAL_RATE = 1 / 12_000  # an update
 TARGET_SHARE = 0.85  # of the limit
 SMALLEST_LIMIT_SHARE = 1e-3  # of an episode's steps: keeps the ratio finite at a limit of 0
 LOWEST_ERROR, HIGHEST_ERROR = -2.0, 1.0
-SLACK_ERROR, RELEASE = -1.0, 3.0  # the constraint is let go where cost is further below its limit than this
+SLACK_ERROR, RELEASE = -1.0, 1.0  # the constraint is let go where cost is further below its limit than this
 
 # How the limit is approached.
 FREE_UPDATES = 3_000

@@ -97,7 +97,8 @@ def collect(
     env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, random: bool, axis: str | None
 ) -> tuple[TrainState, Collection, jax.Array]:
     """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
-    # The cost of the policy that will be used is measured; without greedy environments, that of the exploring one.
+    # The cost of acting by the mean is measured, as the policy will be used; the running average, which is deployed, lags
+    # a thousand updates behind and would make the controller swing. Without greedy environments, that of exploring.
     measured = greedy_envs(state.setup, env.num_envs) or env.num_envs
 
     def step(collection: Collection, _: None) -> tuple[Collection, tuple]:
@@ -123,20 +124,19 @@ def collect(
 
 
 def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: bool) -> jax.Array:
-    """Actions `[N, A]` in the box: uniform, or the average policy's mean and samples of the newest policy."""
+    """Actions `[N, A]` in the box: uniform, or the policy's mean in the greedy environments and samples in the others."""
     if random:
         shape = (*observation.shape[:-1], state.setup.action_size)
         return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
     observation = normalize_observation(state, observation)
     greedy = greedy_envs(state.setup, observation.shape[0])
-    mean = state.setup.actor.apply(state.average_actor, observation[:greedy]).mean
-    policy = state.setup.actor.apply(state.actor, observation[greedy:])
-    sampled = policy.sample(jax.random.normal(key, policy.mean.shape))
-    return jnp.clip(jnp.concatenate([mean, sampled]), -1, 1)
+    policy = state.setup.actor.apply(state.actor, observation)
+    noise = jax.random.normal(key, policy.mean.shape).at[:greedy].set(0)
+    return jnp.clip(policy.sample(noise), -1, 1)
 
 
 def greedy_envs(setup: Setup, num_envs: int) -> int:
-    """How many of the environments, the first ones, act by the mean of the average policy."""
+    """How many of the environments, the first ones, act by the mean of the policy."""
     return round(setup.greedy_share * num_envs)
 
 

@@ -137,7 +137,7 @@ class TrainState(struct.PyTreeNode):
     hyper: Hyper
     actor: Params
     old_actor: Params  # proposes the E-step's actions
-    average_actor: Params  # what is evaluated, deployed and held to the limit
+    average_actor: Params  # what is evaluated and deployed
     critics: Params
     target_critics: Params
     actor_optimizer: Any
