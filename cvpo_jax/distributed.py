@@ -1,5 +1,6 @@
 """Several processes that train together: each runs the same program on its own devices (docs/sweeps.md)."""
 
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -88,6 +89,19 @@ def agree(wish: bool) -> bool:
     if size() == 1:
         return wish
     return bool(np.any(multihost_utils.process_allgather(np.asarray(wish))))
+
+
+def require_same(text: str) -> None:
+    """Raise ConfigError unless all processes give the same text: other options would part them midway."""
+    if size() == 1:
+        return
+    digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
+    digests = multihost_utils.process_allgather(digest)
+    if np.any(digests != digests[0]):
+        raise ConfigError(
+            "the processes that train together were given different options: give all the same, "
+            "or each --no-distributed to train by itself"
+        )
 
 
 def gather(tree: Tree) -> Tree:

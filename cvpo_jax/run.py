@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from cvpo_jax import compilation, distributed, terminal
+from cvpo_jax import cluster, compilation, distributed, terminal
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.plot import plot_run, table
@@ -16,9 +16,10 @@ USAGE = "python -m cvpo_jax.run EXPERIMENT [--resume RUN_DIR]"
 DESCRIPTION = (
     "Train a policy under a limit on cost. EXPERIMENT is a file with get_config(), as in experiments/. "
     "--resume RUN_DIR goes on with a run from its latest checkpoint, under its own options and those given here. "
-    "--distributed: one of several processes that train together, see docs/sweeps.md."
+    "--distributed: one of several processes that train together, as srun, a Kubernetes job and a TPU slice are "
+    "known to start them; --no-distributed: alone even there. See docs/sweeps.md."
 )
-DISTRIBUTED = "--distributed"
+DISTRIBUTED, ALONE = "--distributed", "--no-distributed"
 
 
 def read_command(arguments: Sequence[str]) -> tuple[Config, Path | None]:
@@ -60,10 +61,11 @@ def _resumed(run_dir: Path, experiment: Config | None) -> Config:
 def command(arguments: Sequence[str]) -> None:
     """Train, then show the result."""
     compilation.enable_cache()
-    if DISTRIBUTED in arguments:
+    if DISTRIBUTED in arguments or (ALONE not in arguments and cluster.launched_together()):
         distributed.join()
     with distributed.ending_together():
-        config, resume = read_command([word for word in arguments if word != DISTRIBUTED])
+        config, resume = read_command([word for word in arguments if word not in (DISTRIBUTED, ALONE)])
+        distributed.require_same(config.to_json())
         run_dir = train(config, resume=resume)
     if distributed.is_first():
         print(table(run_dir))

@@ -45,21 +45,39 @@ def experiment(tmp_path):
 
 
 def start(*arguments, processes=2, devices_each=1):
-    """Start processes that find each other on the loopback; one alone knows of no others."""
+    """Start processes that train together; one alone knows of no others."""
+    words = ["-m", "cvpo_jax.run", *map(str, arguments)]
+    return launch(words + ["--distributed"] * (processes > 1), told(processes), devices_each)
+
+
+def launch(words, places, devices_each=1):
+    """A Python process for each of `places`: variables that tell it of the others."""
+    flags = f"--xla_force_host_platform_device_count={devices_each} --xla_cpu_multi_thread_eigen=false"
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return [
+        subprocess.Popen([sys.executable, *words], env=os.environ | {"XLA_FLAGS": flags} | place, **streams)
+        for place in places
+    ]
+
+
+def told(processes):
+    """The variables that `--distributed` reads, on the loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    flags = f"--xla_force_host_platform_device_count={devices_each} --xla_cpu_multi_thread_eigen=false"
-    started = []
-    for index in range(processes):
-        together = {distributed.COORDINATOR: address, distributed.NUM_PROCESSES: str(processes)}
-        environment = os.environ | {"XLA_FLAGS": flags, distributed.PROCESS_ID: str(index)} | together
-        command = [sys.executable, "-m", "cvpo_jax.run", *map(str, arguments)]
-        command += ["--distributed"] if processes > 1 else []
-        started.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        )
-    return started
+    together = {distributed.COORDINATOR: address, distributed.NUM_PROCESSES: str(processes)}
+    return [together | {distributed.PROCESS_ID: str(index)} for index in range(processes)]
+
+
+def as_srun(processes):
+    """The variables of each task of a Slurm step; JAX derives the port from the job's number."""
+    job = {
+        "SLURM_JOB_ID": str(4096 + os.getpid() % 4096),
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_NTASKS": str(processes),
+        "SLURM_STEP_NUM_TASKS": str(processes),
+    }
+    return [job | {"SLURM_PROCID": str(index), "SLURM_LOCALID": str(index)} for index in range(processes)]
 
 
 def finish(processes, patience=PATIENCE):
@@ -110,9 +128,34 @@ def test_when_a_process_is_killed_the_other_ends_within_a_minute(victim, experim
     assert "gone" in err or "distributed service" in err
 
 
+MEETING = """
+import numpy as np
+
+from cvpo_jax import ConfigError, cluster, distributed
+
+assert cluster.launched_together()
+distributed.join()
+distributed.require_same("the same")
+print(distributed.index(), distributed.size(), distributed.gather(np.array([distributed.index()])))
+try:
+    distributed.require_same(f"seed {distributed.index()}")
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_tasks_of_a_slurm_step_find_each_other_and_notice_where_their_options_differ():
+    for index, (status, out, err) in enumerate(finish(launch(["-c", MEETING], as_srun(2)))):
+        assert status == 0, err
+        met, complaint = out.splitlines()[-2:]  # Gloo has its say before
+        assert met == f"{index} 2 [0 1]"
+        assert "different options" in complaint
+
+
 def test_alone_a_process_agrees_with_itself():
     assert distributed.is_first()
     assert distributed.agree(True) and not distributed.agree(False)
+    distributed.require_same("anything")
     share = np.arange(6).reshape(3, 2)
     np.testing.assert_array_equal(distributed.gather(share), share)
     np.testing.assert_array_equal(distributed.own(share), share)
