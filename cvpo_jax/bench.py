@@ -1,5 +1,7 @@
 """Measure an experiment's speed: `python -m cvpo_jax.bench EXPERIMENT [--json] [--section.option value …]`.
 
+`--devices 1,2,4` measures how it scales instead (cvpo_jax.scaling).
+
 Environment alone, collection with the policy, updates and their parts, evaluation, the whole training loop; each the
 median of several windows, compilation apart. Letters: b states on one device, E critics, K sampled actions.
 """
@@ -16,16 +18,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax import devices, rollout, terminal, update
+from cvpo_jax import devices, rollout, scaling, terminal, update
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.measure import Measurement, Window, measure
-from cvpo_jax.program import Program, build, make_draw, make_learn
+from cvpo_jax.program import Program, build, make_draw
 from cvpo_jax.types import Batch, Collection, TrainState
 from envs import host_bench
 from envs.host_vector import host_scope
 
-USAGE = "python -m cvpo_jax.bench EXPERIMENT [--json] [--windows N] [--seconds S]"
+USAGE = "python -m cvpo_jax.bench EXPERIMENT [--json] [--windows N] [--seconds S] [--devices D1,D2,...]"
 ROW = "{:<22} {:>14} {:<12} {:>8} {:>10}"
 
 
@@ -52,7 +54,7 @@ def bench(config: Config, window: Window) -> tuple[list[Measurement], float]:
     result, (state, collection) = run("collection", "steps/s", steps, _collection(program), state, collection)
     results.append(result)
     carry = (state, collection.key, collection.replay)
-    results.append(run("update", "updates/s", program.epoch_updates, _updates(program), *carry)[0])
+    results.append(run("update", "updates/s", program.epoch_updates, scaling.updates(program), *carry)[0])
     batch, values = _example(program, replica, devices.first(collection))
     for name, part in _parts(batch, values).items():
         results.append(run(f"  {name}", "updates/s", 1, jax.jit(part), replica, key)[0])
@@ -81,14 +83,6 @@ def _collection(program: Program) -> Callable:
     steps = program.schedule.iterations * program.schedule.unroll
     collect = partial(rollout.collect, program.env, steps=steps, random=False, axis=devices.AXIS)
     return devices.parallel(collect, program.chosen)
-
-
-def _updates(program: Program) -> Callable:
-    """As many updates as in an epoch, each with its draw from the replay."""
-    learn = partial(make_learn(program.config, len(program.chosen)), axis=devices.AXIS)
-    return devices.parallel(
-        lambda *carry: jax.lax.scan(learn, carry, None, length=program.epoch_updates)[0], program.chosen
-    )
 
 
 def _evaluation(program: Program) -> Callable:
@@ -161,18 +155,27 @@ def command(arguments: Sequence[str]) -> None:
     first.add_argument("--json", action="store_true")
     first.add_argument("--windows", type=int, default=5)
     first.add_argument("--seconds", type=float, default=1.0)
+    first.add_argument("--devices", default="")
     known, rest = first.parse_known_args(arguments)
     if known.windows < 1:
         raise ConfigError(f"--windows is {known.windows}: at least one is needed")
     if not rest:
         raise ConfigError("name an experiment first, as in experiments/point_goal.py")
     default = Config() if rest[0] in ("-h", "--help") else load_experiment(rest.pop(0))
-    description = "Measure an experiment's speed: the median of --windows windows (5) of --seconds seconds (1) each."
+    description = (
+        "Measure an experiment's speed: the median of --windows windows (5) of --seconds seconds (1) each. "
+        "--devices 1,2,4: how it scales over devices instead, each with the environments and batch given here."
+    )
     config = parse_overrides(default, rest, USAGE, description).validate()
+    window = Window(known.windows, known.seconds)
+    if known.devices:
+        scales = scaling.scale(config, scaling.read_counts(known.devices), window)
+        print(json.dumps([one.summary(scales[0]) for one in scales]) if known.json else scaling.table(scales))
+        return
     # What compiling costs is measured too: a cache of compiled programs would hide it.
     jax.config.update("jax_enable_compilation_cache", False)
     with host_scope():
-        results, flops = bench(config, Window(known.windows, known.seconds))
+        results, flops = bench(config, window)
     genuine = _compare_genuine(config, known.windows) if config.env.backend == "gymnasium" else None
     if known.json:
         report = {
