@@ -3,7 +3,7 @@
 Letters: B states, K sampled actions a state, A action dimensions, O observation size, E critics.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import flax.linen as nn
 import jax
@@ -11,6 +11,11 @@ import jax.numpy as jnp
 
 from cvpo_jax.config import MIN_STD
 from cvpo_jax.gaussian import Gaussian
+
+# Rows of one product on a CPU: 512 rows of 128 float32 are a quarter of a megabyte; 256 to 1024 are about as fast.
+BLOCK_ROWS = 512
+
+LayerParams = Mapping[str, Mapping[str, jax.Array]]
 
 
 class Actor(nn.Module):
@@ -62,7 +67,7 @@ class Critic(nn.Module):
 
 
 class Critics(nn.Module):
-    """E independent critics in one batched product: `[E, B]` or `[E, B, K]`."""
+    """E independent critics: `[E, B]` or `[E, B, K]`."""
 
     count: int
     hidden: Sequence[int]
@@ -77,5 +82,35 @@ class Critics(nn.Module):
             in_axes=None,
             out_axes=0,
             axis_size=self.count,
+        )(self.hidden)
+        if action.ndim == observation.ndim or self.is_initializing():
+            return ensemble(observation, action)
+        batched = jax.vmap(
+            lambda params, *of: Critic(self.hidden, parent=None).apply({"params": params}, *of), (0, None, None)
         )
-        return ensemble(self.hidden)(observation, action)
+        arguments = (ensemble.variables["params"], observation, action)
+        return jax.lax.platform_dependent(*arguments, cpu=values_in_blocks, default=batched)
+
+
+def values_in_blocks(params: LayerParams, observation: jax.Array, action: jax.Array) -> jax.Array:
+    """Values `[E, B, K]` of actions `[B, K, A]`, one critic after the other and a few states at a time.
+
+    What the batched product keeps in memory stays in a core's cache here, which makes it half as fast again.
+    """
+    first, of_action, *layers = (params[f"Dense_{index}"] for index in range(len(params)))
+    shared = jnp.einsum("bo,eoh->ebh", observation, first["kernel"]) + first["bias"][:, None]
+
+    def one_critic(arguments: tuple) -> jax.Array:
+        shared, kernel, layers = arguments
+
+        def one_state(arguments: tuple) -> jax.Array:
+            shared, action = arguments
+            # A product with so few rows is slower than these multiplications inside the addition.
+            hidden = shared + sum(action[:, index, None] * row for index, row in enumerate(kernel))
+            for layer in layers:
+                hidden = nn.relu(hidden) @ layer["kernel"] + layer["bias"]
+            return hidden[:, 0]
+
+        return jax.lax.map(one_state, (shared, action), batch_size=max(1, BLOCK_ROWS // action.shape[1]))
+
+    return jax.lax.map(one_critic, (shared, of_action["kernel"], layers))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cvpo_jax import networks
 from cvpo_jax.config import MIN_STD
 from cvpo_jax.networks import Actor, Critics
 
@@ -45,3 +46,16 @@ def test_critics_differ_and_value_many_actions_as_each_alone() -> None:
     for first, second in ((0, 1), (0, 2), (1, 2)):
         assert jnp.abs(values[first] - values[second]).max() > 0.01
     assert values.std((1, 2)).min() > 0, "a critic must see observation and action"
+
+
+@pytest.mark.parametrize("states", [3, 7, 40])
+def test_values_in_blocks_are_those_of_the_batched_product(states, monkeypatch) -> None:
+    """With blocks that divide the states and blocks that do not."""
+    monkeypatch.setattr(networks, "BLOCK_ROWS", 12)
+    critics = Critics(3, (16, 8))
+    observation = jax.random.normal(jax.random.PRNGKey(0), (states, 5))
+    actions = jax.random.uniform(jax.random.PRNGKey(2), (states, 4, 2), minval=-1)
+    params = critics.init(jax.random.PRNGKey(1), observation, actions[:, 0])
+    blocks = networks.values_in_blocks(params["params"]["VmapCritic_0"], observation, actions)
+    alone = jnp.stack([critics.apply(params, observation, actions[:, k]) for k in range(4)], -1)
+    np.testing.assert_allclose(blocks, alone, atol=1e-6)
