@@ -1,9 +1,9 @@
 """Contacts of two boxes, as MuJoCo 2.3.3 makes them: the axis of least overlap, then one face clipped on another.
 
-The 15 axes are the faces of both boxes and the cross products of their edges. A face is clipped against the opposite
-face along its normal; an edge pair clips the two faces that hold the edges along the pair's common normal. Both yield
-candidates of three sorts (16 crossings of edges, 4 corners of each face), of which at most SLOTS are real. The two
-cases share every computation, as a `_Clip` that is put together for one or the other.
+The axes are those of `envs.physics.box_axes`. A face is clipped against the opposite face along its normal; an edge
+pair clips the two faces that hold the edges along the pair's common normal. Both yield candidates of three sorts (16
+crossings of edges, 4 corners of each face), of which at most SLOTS are real. The two cases share every computation,
+as a `_Clip` that is put together for one or the other.
 
 Further axes of all arrays (environments) come behind those named.
 """
@@ -13,12 +13,28 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from envs.physics.algebra import aligned, cross, dot, to_local, to_world
+from envs.physics.algebra import aligned, to_local, to_world
+from envs.physics.box_axes import edge_axes, face_frame, following, least_overlaps, select
 from envs.physics.contact import Box, Contacts, compress
 
 SLOTS = 8
-_APART = 1e9
 _CROSSINGS = 16
+
+
+class _Pair(NamedTuple):
+    """The reference face, of the first box or of the second, and the box that is clipped on it."""
+
+    by_edge: jax.Array  # bool [], an edge pair or a face
+    frame: jax.Array  # [3, 3], its last row is the face's outward normal
+    half: jax.Array  # [3] m, along the frame
+    normal: jax.Array  # [3] of the contacts
+    incident: Box
+    away: jax.Array  # [3] m, from the reference box to the incident one
+
+    @property
+    def lift(self) -> jax.Array:
+        """From the reference box's centre to its face, in the frame, `[3]` m."""
+        return self.half[2] * aligned([0.0, 0.0, 1.0], self.half, 1)
 
 
 class _Clip(NamedTuple):
@@ -37,78 +53,6 @@ class _Points(NamedTuple):
     position: jax.Array  # [m, 3] m
     distance: jax.Array  # [m] m, negative inside
     valid: jax.Array  # bool [m]
-
-
-def _select(rows: jax.Array, index: jax.Array) -> jax.Array:
-    """`rows[index]` of `[n, ...]` without a gather, which does not vectorise."""
-    chosen = rows[0]
-    for which in range(1, rows.shape[0]):
-        chosen = jnp.where(index == which, rows[which], chosen)
-    return chosen
-
-
-def _next(index: jax.Array) -> jax.Array:
-    """The index after one of 0, 1, 2, round about."""
-    return jnp.where(index == 2, 0, index + 1)
-
-
-def _least_overlaps(first: Box, second: Box, offset: jax.Array) -> tuple[jax.Array, ...]:
-    """The least overlap `[]` of faces and its index, then of edges, with the unit normal `[3]` from first to second.
-
-    A face's index is twice its axis, and one more for those of the second box.
-    """
-    turn = jax.vmap(lambda axis: to_local(second.axes, axis))(first.axes)
-    reach = jnp.abs(turn)
-    along_first, along_second = to_local(first.axes, offset), to_local(second.axes, offset)
-    of_first = first.half + to_local(reach, second.half) - jnp.abs(along_first)
-    of_second = second.half + to_world(reach, first.half) - jnp.abs(along_second)
-    faces = jnp.stack([of_first, of_second], axis=1).reshape(6, *offset.shape[1:])
-
-    normals = jax.vmap(lambda one: jax.vmap(lambda two: cross(one, two))(second.axes))(first.axes)
-    normals = normals.reshape(9, *offset.shape)
-    length = jnp.sqrt(jax.vmap(dot)(normals, normals))
-    parallel = length < jnp.finfo(length.dtype).eps * 10
-    normals = normals / jnp.where(parallel, 1.0, length)[:, None]
-
-    def overlap(normal: jax.Array) -> tuple[jax.Array, jax.Array]:
-        extent = dot(jnp.abs(to_local(first.axes, normal)), first.half)
-        extent = extent + dot(jnp.abs(to_local(second.axes, normal)), second.half)
-        away = dot(normal, offset)
-        return extent - jnp.abs(away), jnp.where(away < 0, -1.0, 1.0) * normal
-
-    edges, normals = jax.vmap(overlap)(normals)
-    edges = jnp.where(parallel, _APART, edges)
-    edge = jnp.argmin(edges, axis=0)
-    return jnp.min(faces, axis=0), jnp.argmin(faces, axis=0), jnp.min(edges, axis=0), edge, _select(normals, edge)
-
-
-def _reference(box: Box, index: jax.Array, towards: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The frame `[3, 3]` of the face across axis `index` turned to `towards` `[3]`, and half extents `[3]` along it.
-
-    The last row of the frame is the outward normal.
-    """
-    sign = jnp.where(dot(towards, _select(box.axes, index)) < 0, -1.0, 1.0).astype(towards.dtype)
-    first, second = index == 0, index == 1
-    one, two = jnp.where(first, 2, 0), jnp.where(second, 2, 1)
-    turn_one, turn_two = jnp.where(second, 1.0, jnp.where(first, -sign, sign)), jnp.where(second, -sign, 1.0)
-    turned = [_select(box.axes, one) * turn_one, _select(box.axes, two) * turn_two, _select(box.axes, index) * sign]
-    return jnp.stack(turned), jnp.stack([_select(box.half, which) for which in (one, two, index)])
-
-
-def _edge_axes(first: Box, second: Box, edge: jax.Array) -> tuple[jax.Array, ...]:
-    """The axis of the face on `first` that holds its edge of pair `edge`; of `second` the edge, wide and thin axes."""
-    own, other = edge // 3, edge % 3
-
-    def split(box: Box, index: jax.Array, along: jax.Array) -> tuple[jax.Array, jax.Array]:
-        across = jnp.abs(to_local(box.axes, along))
-        one = _next(index)
-        two = _next(one)
-        less = _select(across, one) < _select(across, two)
-        return jnp.where(less, one, two), jnp.where(less, two, one)
-
-    face, _ = split(first, own, _select(second.axes, other))
-    thin, wide = split(second, other, _select(first.axes, own))
-    return face, other, wide, thin
 
 
 def _project(vectors: jax.Array, normal: jax.Array, upward: jax.Array) -> jax.Array:
@@ -218,43 +162,51 @@ def _clip_points(clip: _Clip) -> _Points:
     return _Points(*(jnp.concatenate(parts) for parts in zip(crossed, below, own, strict=True)))
 
 
+def _clip_of(pair: _Pair, run: jax.Array, wide: jax.Array, thin: jax.Array) -> _Clip:
+    """The reference face's rectangle, and the incident face as a parallelogram in its frame.
+
+    `run`, `wide` and `thin` are the incident box's axes if edges meet. Of the incident face `deep` is the axis across
+    it, `run` and `wide` lie in it.
+    """
+    by_edge, frame, incident = pair.by_edge, pair.frame, pair.incident
+    tilt = to_local(incident.axes, frame[2])
+    steep = jnp.argmax(jnp.abs(tilt), axis=0)
+    run, deep = jnp.where(by_edge, run, following(steep)), jnp.where(by_edge, thin, steep)
+    wide = jnp.where(by_edge, wide, following(following(steep)))
+    signed = jnp.where(to_local(incident.axes, pair.normal) < 0, incident.half, -incident.half)[:, None] * incident.axes
+    one = jnp.where(by_edge, select(incident.axes, run) * select(incident.half, run), select(signed, run))
+    two = select(signed, wide)
+    corner = to_local(frame, pair.away + one + two + select(signed, deep)) - pair.lift
+    one, two = -2 * to_local(frame, one), -2 * to_local(frame, two)
+    return _Clip(
+        by_edge=by_edge,
+        half=pair.half[:2],
+        corners=jnp.stack([corner, corner + one, corner + two, corner + one + two]),
+        usable=by_edge | (jnp.stack([jnp.abs(select(tilt, axis)) for axis in (run, wide)]) < 0.5),
+        normal=jnp.where(by_edge, to_local(frame, pair.normal), aligned([0.0, 0.0, 1.0], pair.half, 1)),
+    )
+
+
 def box_box(first: Box, second: Box) -> Contacts:
     """Up to SLOTS contacts between two boxes, normals from the first to the second; unused slots have distance 1."""
     offset = second.position - first.position
-    face_overlap, face, edge_overlap, edge, edge_normal = _least_overlaps(first, second, offset)
-    separate = (face_overlap < 0) | (edge_overlap < 0)
-    by_edge = edge_overlap < face_overlap * (1 - (1e-12 if offset.dtype == jnp.float64 else 1e-5))
-    swap = ~by_edge & (face % 2 == 1)
+    overlap = least_overlaps(first, second, offset)
+    separate = (overlap.by_face < 0) | (overlap.by_edge < 0)
+    by_edge = overlap.by_edge < overlap.by_face * (1 - (1e-12 if offset.dtype == jnp.float64 else 1e-5))
+    swap = ~by_edge & (overlap.face % 2 == 1)
 
     def choose(one: jax.Array, two: jax.Array) -> jax.Array:
         return jnp.where(swap, two, one)
 
     reference, incident = jax.tree.map(choose, first, second), jax.tree.map(choose, second, first)
     away = choose(offset, -offset)
-    edge_face, run, wide, thin = _edge_axes(first, second, edge)
-    frame, half = _reference(reference, jnp.where(by_edge, edge_face, face // 2), jnp.where(by_edge, edge_normal, away))
-    normal = jnp.where(by_edge, edge_normal, frame[2])
-
-    # The incident face: `deep` is the axis across it, `run` and `wide` lie in it.
-    tilt = to_local(incident.axes, frame[2])
-    steep = jnp.argmax(jnp.abs(tilt), axis=0)
-    run, deep = jnp.where(by_edge, run, _next(steep)), jnp.where(by_edge, thin, steep)
-    wide = jnp.where(by_edge, wide, _next(_next(steep)))
-    signed = jnp.where(to_local(incident.axes, normal) < 0, incident.half, -incident.half)[:, None] * incident.axes
-    one = jnp.where(by_edge, _select(incident.axes, run) * _select(incident.half, run), _select(signed, run))
-    two = _select(signed, wide)
-    lift = half[2] * aligned([0.0, 0.0, 1.0], half, 1)
-    corner = to_local(frame, away + one + two + _select(signed, deep)) - lift
-    one, two = -2 * to_local(frame, one), -2 * to_local(frame, two)
-    clip = _Clip(
-        by_edge=by_edge,
-        half=half[:2],
-        corners=jnp.stack([corner, corner + one, corner + two, corner + one + two]),
-        usable=by_edge | (jnp.stack([jnp.abs(_select(tilt, axis)) for axis in (run, wide)]) < 0.5),
-        normal=jnp.where(by_edge, to_local(frame, normal), aligned([0.0, 0.0, 1.0], half, 1)),
-    )
-    points = _clip_points(clip)
+    edge_face, *edges = edge_axes(first, second, overlap.edge)
+    face = jnp.where(by_edge, edge_face, overlap.face // 2)
+    frame, half = face_frame(reference, face, jnp.where(by_edge, overlap.normal, away))
+    normal = jnp.where(by_edge, overlap.normal, frame[2])
+    pair = _Pair(by_edge, frame, half, normal, incident, away)
+    points = _clip_points(_clip_of(pair, *edges))
     depth, local = compress(jnp.where(points.valid, points.distance, 1.0), points.position, slots=SLOTS)
-    position = reference.position + jax.vmap(lambda point: to_world(frame, point + lift))(local)
+    position = reference.position + jax.vmap(lambda point: to_world(frame, point + pair.lift))(local)
     normals = jnp.broadcast_to(choose(normal, -normal), position.shape)
     return Contacts(distance=jnp.where(separate, 1.0, depth), position=position, normal=normals)

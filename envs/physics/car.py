@@ -12,7 +12,7 @@ import numpy as np
 
 from envs.physics import rotation
 from envs.physics.algebra import aligned, apply, cross, product, to_local, to_world
-from envs.physics.robot import Frames, RobotModel, Shape, inverse_weights, shapes
+from envs.physics.robot import Frames, RobotModel, Shape, shapes
 from envs.robots import car
 from envs.robots.car import CarState
 
@@ -83,76 +83,81 @@ def _centres() -> np.ndarray:
 _MASS = _mass_matrix()
 
 
-def _origin(state: CarState) -> jax.Array:
-    return jnp.concatenate([state.position, state.height[None]])
+class Car(RobotModel):
+    """How Car moves."""
 
+    def origin(self, state: CarState) -> jax.Array:
+        """Of the chassis, `[3]` m."""
+        return jnp.concatenate([state.position, state.height[None]])
 
-def _frames(state: CarState) -> Frames:
-    turn = rotation.matrix(state.rotation)
-    chassis, ball = jnp.swapaxes(turn, 0, 1), jnp.swapaxes(product(turn, rotation.matrix(state.ball)), 0, 1)
+    def frames(self, state: CarState) -> Frames:
+        """Of chassis, wheels and ball; the wheels' axes do not roll with them."""
+        turn = rotation.matrix(state.rotation)
+        chassis, ball = jnp.swapaxes(turn, 0, 1), jnp.swapaxes(product(turn, rotation.matrix(state.ball)), 0, 1)
 
-    def from_chassis(columns: np.ndarray) -> jax.Array:
-        return jnp.stack([product(turn, part) for part in aligned(columns, turn, 2)])
+        def from_chassis(columns: np.ndarray) -> jax.Array:
+            return jnp.stack([product(turn, part) for part in aligned(columns, turn, 2)])
 
-    return Frames(
-        origin=jnp.stack([to_local(turn, hub) for hub in aligned(_HUBS, turn, 2)]),
-        axes=jnp.stack([chassis, chassis, chassis, ball]),
-        linear=from_chassis(_LINEAR),
-        angular=from_chassis(_ANGULAR),
-    )
+        return Frames(
+            origin=jnp.stack([to_local(turn, hub) for hub in aligned(_HUBS, turn, 2)]),
+            axes=jnp.stack([chassis, chassis, chassis, ball]),
+            linear=from_chassis(_LINEAR),
+            angular=from_chassis(_ANGULAR),
+        )
 
+    def velocity(self, state: CarState) -> jax.Array:
+        """All eleven, `[11]`."""
+        linear = to_world(rotation.matrix(state.rotation), state.velocity)
+        relative = to_local(rotation.matrix(state.ball), state.ball_rate)
+        return jnp.concatenate([linear, state.angular, state.wheels, relative])
 
-def _velocity(state: CarState) -> jax.Array:
-    linear = to_world(rotation.matrix(state.rotation), state.velocity)
-    relative = to_local(rotation.matrix(state.ball), state.ball_rate)
-    return jnp.concatenate([linear, state.angular, state.wheels, relative])
+    def forces(self, state: CarState, action: jax.Array) -> jax.Array:
+        """Gravity, motors and damping, less what turning frames take: omega x (momentum)."""
+        velocity = self.velocity(state)
+        omega, relative = velocity[3:6], velocity[8:]
 
+        def times(rows: slice, columns: slice, vector: jax.Array) -> jax.Array:
+            """A block of the mass matrix times `vector`."""
+            return apply(aligned(_MASS[rows, columns], vector, 1), vector)
 
-def _forces(state: CarState, action: jax.Array) -> jax.Array:
-    """Gravity, motors and damping, less what turning frames take: omega x (momentum)."""
-    velocity = _velocity(state)
-    omega, relative = velocity[3:6], velocity[8:]
+        fall = times(slice(11), slice(3), -car.GRAVITY * rotation.matrix(state.rotation)[2])
+        momentum = times(slice(3, 6), slice(3, 11), velocity[3:])
+        turning = [cross(omega, times(slice(3), slice(3, 6), omega)), cross(omega, momentum)]
+        turning += [jnp.zeros_like(state.wheels), cross(omega, times(slice(8, 11), slice(8, 11), relative))]
+        motors = jnp.clip(action, -car.FORCE_LIMIT, car.FORCE_LIMIT)
+        driven = [jnp.zeros_like(velocity[:6]), motors - _DAMPING * velocity[6:8], -_DAMPING * relative]
+        return fall + jnp.concatenate(driven) - jnp.concatenate(turning)
 
-    def times(rows: slice, columns: slice, vector: jax.Array) -> jax.Array:
-        """A block of the mass matrix times `vector`."""
-        return apply(aligned(_MASS[rows, columns], vector, 1), vector)
+    def advance(self, state: CarState, change: jax.Array) -> CarState:
+        """Euler's step after the velocities changed by `change` `[11]`."""
+        velocity = state.velocity + to_local(rotation.matrix(state.rotation), change[:3])
+        angular = state.angular + change[3:6]
+        ball_rate = state.ball_rate + to_world(rotation.matrix(state.ball), change[8:])
+        return dataclasses.replace(
+            state,
+            position=state.position + car.TIMESTEP * velocity[:2],
+            height=state.height + car.TIMESTEP * velocity[2],
+            rotation=rotation.advance(state.rotation, angular, car.TIMESTEP),
+            velocity=velocity,
+            angular=angular,
+            wheels=state.wheels + change[6:8],
+            ball=rotation.advance(state.ball, ball_rate, car.TIMESTEP),
+            ball_rate=ball_rate,
+        )
 
-    fall = times(slice(11), slice(3), -car.GRAVITY * rotation.matrix(state.rotation)[2])
-    momentum = times(slice(3, 6), slice(3, 11), velocity[3:])
-    turning = [cross(omega, times(slice(3), slice(3, 6), omega)), cross(omega, momentum)]
-    turning += [jnp.zeros_like(state.wheels), cross(omega, times(slice(8, 11), slice(8, 11), relative))]
-    motors = jnp.clip(action, -car.FORCE_LIMIT, car.FORCE_LIMIT)
-    driven = [jnp.zeros_like(velocity[:6]), motors - _DAMPING * velocity[6:8], -_DAMPING * relative]
-    return fall + jnp.concatenate(driven) - jnp.concatenate(turning)
-
-
-def _advance(state: CarState, change: jax.Array) -> CarState:
-    velocity = state.velocity + to_local(rotation.matrix(state.rotation), change[:3])
-    angular = state.angular + change[3:6]
-    ball_rate = state.ball_rate + to_world(rotation.matrix(state.ball), change[8:])
-    return dataclasses.replace(
-        state,
-        position=state.position + car.TIMESTEP * velocity[:2],
-        height=state.height + car.TIMESTEP * velocity[2],
-        rotation=rotation.advance(state.rotation, angular, car.TIMESTEP),
-        velocity=velocity,
-        angular=angular,
-        wheels=state.wheels + change[6:8],
-        ball=rotation.advance(state.ball, ball_rate, car.TIMESTEP),
-        ball_rate=ball_rate,
-    )
-
-
-def _sense(state: CarState, acceleration: jax.Array) -> CarState:
-    return dataclasses.replace(state, acceleration=acceleration[:3])
+    def sense(self, state: CarState, acceleration: jax.Array) -> CarState:
+        """Keep what the accelerometer measures."""
+        return dataclasses.replace(state, acceleration=acceleration[:3])
 
 
 def model() -> RobotModel:
     """The Car robot."""
-    return RobotModel(
+    return Car(
         mass=_MASS,
         damping=np.array([0.0] * 6 + [_DAMPING] * 5),
-        inverse_weights=inverse_weights(_MASS, _LINEAR, _ANGULAR, _centres()),
+        linear=_LINEAR,
+        angular=_ANGULAR,
+        centres=_centres(),
         spheres=shapes(Shape(3, (0.0, 0.0, 0.0), (_RADIUS,))),
         boxes=shapes(*_CHASSIS),
         wheels=shapes(*_WHEELS),
@@ -160,11 +165,4 @@ def model() -> RobotModel:
         outline=((0.0, 0.11, 0.17), (0.0, -0.05, 0.12), (0.0, -0.15, 0.06)),
         spin=5,
         iterations=8,
-        origin=_origin,
-        frames=_frames,
-        velocity=_velocity,
-        forces=_forces,
-        advance=_advance,
-        sense=_sense,
-        coast=None,
     )

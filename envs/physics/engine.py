@@ -218,10 +218,8 @@ def make_step(robot: RobotModel, scene: Scene, substeps: int = SUBSTEPS, *, chun
     """
     beside = min(NEAREST_OBSTACLES, scene.obstacles)
     tiers = {(slots, beside) for slots in range(scene.together + 1)}
-    if robot.coast is not None:
-        tiers -= {(0, 0)}
-    else:
-        tiers |= {(0, 0)}
+    rolls = robot.wheels is not None
+    tiers = tiers | {(0, 0)} if rolls else tiers - {(0, 0)}
     solvers = {tier: only_where(_together(scene, robot, *tier, substeps), chunk) for tier in sorted(tiers)}
     loose = scene.body is not None and not scene.body.welded
     slide = only_where(_sliding(scene, robot.timestep, substeps), chunk) if loose else None
@@ -239,7 +237,7 @@ def make_step(robot: RobotModel, scene: Scene, substeps: int = SUBSTEPS, *, chun
         else:
             alone = bodies
         none = Touch(jnp.zeros(scene.obstacles, bool), jnp.zeros(scene.bodies, bool))
-        outcome = robot.coast(state, action, substeps) if robot.coast else state, alone, none
+        outcome = state if rolls else robot.coast(state, action, substeps), alone, none
         count = jnp.minimum(jnp.sum(near), scene.together)
         blocked = (count > 0) | jnp.any(to_obstacles < 0)
         for (slots, obstructed), solver in solvers.items():

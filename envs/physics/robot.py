@@ -5,7 +5,7 @@ matrix is constant; positions of parts are relative to the robot's origin, in wo
 exact.
 """
 
-from collections.abc import Callable
+import abc
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -54,24 +54,15 @@ def shapes(*rows: Shape) -> Shapes:
     )
 
 
-def inverse_weights(mass: np.ndarray, linear: np.ndarray, angular: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Mean inverse masses `[p]` (1/kg) of the parts at their centres of mass, which scale the softness of contacts.
-
-    `mass` `[n, n]`; `linear`, `angular` `[p, 3, n]` are the parts' velocities and `centres` `[p, 3]` the centres of
-    mass from the parts' origins, all in the robot's own frame.
-    """
-    swung = np.swapaxes(np.cross(np.swapaxes(angular, 1, 2), centres[:, None]), 1, 2)
-    jacobian = linear + swung
-    return np.trace(jacobian @ np.linalg.inv(mass) @ np.swapaxes(jacobian, 1, 2), axis1=1, axis2=2) / 3
-
-
 @dataclass(frozen=True, eq=False)
-class RobotModel:
-    """What the engine has to know of a robot."""
+class RobotModel(abc.ABC):
+    """What the engine has to know of a robot: its measures as fields, its motion as methods of a `state`."""
 
     mass: np.ndarray  # [n, n] in the robot's own frame
     damping: np.ndarray  # [n]
-    inverse_weights: np.ndarray  # [p] 1/kg, see `inverse_weights`
+    linear: np.ndarray  # [p, 3, n] velocities of the parts' origins, in the robot's own frame
+    angular: np.ndarray  # [p, 3, n] their angular velocities
+    centres: np.ndarray  # [p, 3] m, the parts' centres of mass from their origins
     spheres: Shapes
     boxes: Shapes
     wheels: Shapes | None  # that roll on the floor, one a part
@@ -79,14 +70,42 @@ class RobotModel:
     outline: tuple[tuple[float, float, float], ...]  # circles (x, y, radius) in m that cover it, seen from above
     spin: int  # which of the velocities is the yaw rate
     iterations: int  # Newton steps that solve its contacts with the floor and with obstacles
-    origin: Callable[[Any], jax.Array]  # state -> [3] m in the world
-    frames: Callable[[Any], Frames]
-    velocity: Callable[[Any], jax.Array]  # state -> [n]
-    forces: Callable[[Any, jax.Array], jax.Array]  # state, action -> [n], damping and velocity products included
-    advance: Callable[[Any, jax.Array], Any]  # state, change of the velocities [n] -> state a timestep later
-    sense: Callable[[Any, jax.Array], Any]  # state, acceleration [n] -> state with what sensors need of it
-    coast: Callable[[Any, jax.Array, int], Any] | None
-    """state, action, number of substeps -> state after them, touching nothing; None: has wheels"""
+
+    @abc.abstractmethod
+    def origin(self, state: Any) -> jax.Array:
+        """Its place in the world, `[3]` m."""
+
+    @abc.abstractmethod
+    def frames(self, state: Any) -> Frames:
+        """Where its parts are."""
+
+    @abc.abstractmethod
+    def velocity(self, state: Any) -> jax.Array:
+        """Its degrees of freedom's velocities `[n]`."""
+
+    @abc.abstractmethod
+    def forces(self, state: Any, action: jax.Array) -> jax.Array:
+        """The forces `[n]` under `action` `[A]`, damping and velocity products included."""
+
+    @abc.abstractmethod
+    def advance(self, state: Any, change: jax.Array) -> Any:
+        """The state a timestep after its velocities changed by `change` `[n]`."""
+
+    @abc.abstractmethod
+    def sense(self, state: Any, acceleration: jax.Array) -> Any:
+        """The state with what its sensors need of the `acceleration` `[n]`."""
+
+    def coast(self, state: Any, action: jax.Array, substeps: int) -> Any:
+        """The state `substeps` later, touching nothing; for robots without wheels."""
+        raise NotImplementedError
+
+    @cached_property
+    def inverse_weights(self) -> np.ndarray:
+        """Mean inverse masses `[p]` (1/kg) of the parts at their centres of mass: they scale contacts' softness."""
+        swung = np.swapaxes(np.cross(np.swapaxes(self.angular, 1, 2), self.centres[:, None]), 1, 2)
+        jacobian = self.linear + swung
+        inverse = np.linalg.inv(self.mass)
+        return np.trace(jacobian @ inverse @ np.swapaxes(jacobian, 1, 2), axis1=1, axis2=2) / 3
 
     @cached_property
     def euler(self) -> np.ndarray:
