@@ -107,6 +107,8 @@ class AlgoConfig:
     """Largest standard deviation: a wide policy cannot steer finely, and its own noise costs."""
     greedy_share: float = 0.5
     """Share of the environments that act by the policy's mean; their cost is what the limit is held by."""
+    reward_critics: int = 2
+    """Critics for reward; the least of their values counts, since a policy finds what one of them overrates."""
     cost_critics: int = 2
     """Critics for each cost."""
     cost_aggregate: Literal["mean", "max"] = "max"
@@ -142,7 +144,7 @@ class AlgoConfig:
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
         _positive("algo", self, "n_step", "batch_size", "samples", "kl", "kl_mean", "kl_covariance", "mstep_iterations")
-        _positive("algo", self, "actor_lr", "critic_lr", "multiplier_lr", "cost_critics")
+        _positive("algo", self, "actor_lr", "critic_lr", "multiplier_lr", "reward_critics", "cost_critics")
         _positive("algo", self, "recent_steps")
         _require(0 < self.gamma < 1, f"--algo.gamma is {self.gamma}: it must lie strictly between 0 and 1")
         for name in ("target_rate", "old_policy_rate", "average_rate"):

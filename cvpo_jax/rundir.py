@@ -18,6 +18,7 @@ SHAPING = (
     "algo.constraints",
     "algo.hidden",
     "algo.covariance",
+    "algo.reward_critics",
     "algo.cost_critics",
     "train.replay_size",
 )

@@ -16,7 +16,6 @@ from flax import struct
 
 from cvpo_jax.config import AlgoConfig
 from cvpo_jax.cost import Controller
-from cvpo_jax.critic import REWARD_CRITICS
 from cvpo_jax.estep import Duals
 from cvpo_jax.networks import Actor, Critics
 
@@ -88,6 +87,7 @@ class Setup:
     cost_aggregate: str
     controlled: bool
     normalize_observations: bool
+    reward_critics: int = 2
 
     @classmethod
     def from_config(
@@ -106,6 +106,7 @@ class Setup:
             initial_std=algo.initial_std,
             max_std=algo.max_std,
             greedy_share=algo.greedy_share,
+            reward_critics=algo.reward_critics,
             cost_critics=algo.cost_critics,
             cost_aggregate=algo.cost_aggregate,
             controlled=algo.limit_mode == "measured",
@@ -119,8 +120,8 @@ class Setup:
 
     @property
     def critics(self) -> Critics:
-        """The critics' network: two for reward, then those of each cost."""
-        return Critics(REWARD_CRITICS + self.num_constraints * self.cost_critics, self.hidden)
+        """The critics' network: those of reward, then those of each cost."""
+        return Critics(self.reward_critics + self.num_constraints * self.cost_critics, self.hidden)
 
 
 class Multipliers(struct.PyTreeNode):

@@ -62,7 +62,9 @@ def update_critics(state: TrainState, batch: Batch, key: jax.Array, axis: str | 
     policy = setup.actor.apply(state.actor, batch.next_observation)
     next_action = jnp.clip(policy.sample(_noise(key, policy.mean.shape, axis)), -1, 1)
     next_values = setup.critics.apply(state.target_critics, batch.next_observation, next_action)
-    target = critic.targets(batch.reward, batch.cost, batch.discount, next_values, setup.cost_aggregate)
+    target = critic.targets(
+        batch.reward, batch.cost, batch.discount, next_values, setup.cost_aggregate, setup.reward_critics
+    )
 
     def loss(params: Params) -> tuple[jax.Array, jax.Array]:
         values = setup.critics.apply(params, batch.observation, batch.action)
@@ -110,7 +112,7 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis: str | N
 def estep(state: TrainState, values: jax.Array, axis: str | None) -> tuple[DualSolution, Metrics]:
     """Solve the dual for the whole global batch, from the critics' values `[E, b, K]` of the sampled actions."""
     setup, hyper = state.setup, state.hyper
-    reward, costs = critic.aggregate(values, setup.num_constraints, setup.cost_aggregate)
+    reward, costs = critic.aggregate(values, setup.num_constraints, setup.cost_aggregate, setup.reward_critics)
     reward, costs = devices.gather(reward, 0, axis), devices.gather(costs, 1, axis)
     mean_cost = costs.mean((1, 2))
     paper = cost.threshold_from_limit(hyper.cost_limit, hyper.gamma, setup.episode_length)

@@ -36,5 +36,13 @@ def test_split_and_aggregate_agree_on_the_order_of_critics() -> None:
     np.testing.assert_allclose(costs, [[4, 4], [300, 300]])
 
 
+def test_one_critic_of_reward_is_enough() -> None:
+    reward, costs = critic.aggregate(NEXT[1:], 1, "max", 1)
+    np.testing.assert_allclose(reward, [20, 20])
+    np.testing.assert_allclose(costs, [[300, 300]])
+    targets = critic.targets(REWARD, COST[:, :1], DISCOUNT, NEXT[1:4], "max", 1)
+    np.testing.assert_allclose(targets, [[11, 2], [5, 4], [5, 4]])
+
+
 def test_loss_is_the_mean_over_states_of_the_sum_over_critics() -> None:
     assert critic.loss(jnp.array([[1.0, 3.0], [0.0, 0.0]]), jnp.zeros((2, 2))) == pytest.approx(2.5)
