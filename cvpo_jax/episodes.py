@@ -29,7 +29,7 @@ def make_evaluation(env: VectorEnv, *, stochastic: bool) -> Callable[[TrainState
     """
 
     def evaluate(state: TrainState, key: jax.Array) -> Episodes:
-        key_reset, key_actions = jax.random.split(key)
+        _, key_actions = jax.random.split(key)
 
         def step(carry: tuple, key: jax.Array) -> tuple[tuple, None]:
             env_state, alive, returns, costs = carry
@@ -42,11 +42,16 @@ def make_evaluation(env: VectorEnv, *, stochastic: bool) -> Callable[[TrainState
             return (env_state, alive, returns, costs), None
 
         count = env.num_envs
-        carry = (env.reset(key_reset), jnp.ones(count), jnp.zeros(count), jnp.zeros((count, env.num_constraints)))
+        carry = (env.reset(reset_key(key)), jnp.ones(count), jnp.zeros(count), jnp.zeros((count, env.num_constraints)))
         (_, _, returns, costs), _ = jax.lax.scan(step, carry, jax.random.split(key_actions, env.episode_length))
         return Episodes(returns, costs)
 
     return jax.jit(evaluate)
+
+
+def reset_key(key: jax.Array) -> jax.Array:
+    """What the environments of an evaluation with `key` are reset with."""
+    return jax.random.split(key)[0]
 
 
 def summarize(episodes: Episodes, limits: tuple[float, ...]) -> dict[str, float]:

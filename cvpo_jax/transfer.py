@@ -1,20 +1,33 @@
 """How a run's policy does on the port and in the genuine environment: `python -m cvpo_jax.transfer RUN_DIR …`.
 
-Evaluates each run on both and prints a Markdown table of means with their standard errors, and of the difference with
-its 95 % confidence interval: where that holds zero, the backends agree.
+Plays each run's latest policy on both, from the same layouts, goals and headings, and prints a Markdown table of means
+with their standard errors, and of the mean difference of the pairs with its 95 % confidence interval: where that holds
+zero, the backends agree. Velocity tasks, which have no layout, begin apart.
+
+Letters: E episodes, C constraints.
 """
 
 import argparse
+import dataclasses
 import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+import numpy as np
+
 from cvpo_jax import compilation, rundir, terminal
 from cvpo_jax.config import ConfigError
-from cvpo_jax.evaluate import evaluate
-from cvpo_jax.logs import Row
+from cvpo_jax.episodes import Episodes, make_evaluation, reset_key
+from cvpo_jax.policy import load_state
+from cvpo_jax.program import make_env
+from envs.base import CompiledVectorEnv, VectorEnv
+from envs.genuine_start import PlacedVectorEnv, starts
+from envs.host_vector import HostVectorEnv, host_scope
+from envs.navigation import NavigationEnv
+from envs.safety_gymnasium_env import SafetyGymnasiumEnv
 
 _NORMAL_95 = 1.96
 _FEWEST_EPISODES = 30  # the interval takes means as normally distributed
@@ -22,24 +35,22 @@ _ROW = "| {} | {} | {} | {} | {} | {} |"
 
 
 class Comparison(NamedTuple):
-    """One quantity of a policy on both backends."""
+    """One quantity of a policy on both backends, in E pairs of episodes."""
 
     task: str
     quantity: str
-    port: float
-    port_error: float  # standard error of the mean
-    genuine: float
-    genuine_error: float
+    port: np.ndarray  # [E]
+    genuine: np.ndarray  # [E]
 
     @property
     def difference(self) -> float:
-        """Genuine less port."""
-        return self.genuine - self.port
+        """Genuine less port, in the mean."""
+        return float(np.mean(self.genuine - self.port))
 
     @property
     def half_width(self) -> float:
         """Half the width of the difference's 95 % confidence interval."""
-        return _NORMAL_95 * math.hypot(self.port_error, self.genuine_error)
+        return _NORMAL_95 * _error(self.genuine - self.port)
 
     @property
     def agrees(self) -> bool:
@@ -48,31 +59,47 @@ class Comparison(NamedTuple):
 
     def line(self) -> str:
         """A row of the table."""
-        means = [f"{mean:.2f} ± {error:.2f}" for mean, error in ((self.port, self.port_error), self[4:])]
+        means = [f"{values.mean():.2f} ± {_error(values):.2f}" for values in (self.port, self.genuine)]
         interval = f"{self.difference:+.2f} [{self.difference - self.half_width:+.2f}, "
         interval += f"{self.difference + self.half_width:+.2f}]"
         return _ROW.format(self.task, self.quantity, *means, interval, "yes" if self.agrees else "no")
 
 
+def _error(values: np.ndarray) -> float:
+    """The standard error of the mean of `values` `[E]`."""
+    return float(np.std(values)) / math.sqrt(len(values) - 1)
+
+
 def compare(run_dir: Path, *, episodes: int, seed: int = 0) -> list[Comparison]:
-    """Return and each cost of the latest policy in `run_dir`, over `episodes` episodes on both backends."""
+    """Return and each cost of the latest policy in `run_dir`, over `episodes` pairs of episodes."""
     config = rundir.load_config(run_dir)
-    port, genuine = (evaluate(run_dir, backend=name, episodes=episodes, seed=seed) for name in ("brax", "gymnasium"))
-    return [
-        Comparison(config.env.id, name, *_mean(port, column), *_mean(genuine, column))
-        for name, column in _columns(list(config.algo.constraint_limits)).items()
-    ]
+    port, genuine = (
+        jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), played)
+        for played in play(run_dir, episodes=episodes, seed=seed)
+    )
+    costs = zip(config.algo.constraint_limits, port.costs.T, genuine.costs.T, strict=True)
+    pairs = [("return", port.returns, genuine.returns), *costs]
+    return [Comparison(config.env.id, *pair) for pair in pairs]
 
 
-def _columns(constraints: list[str]) -> dict[str, str]:
-    """Quantity -> its name in the metrics."""
-    costs = {name: f"cost_{i}" if len(constraints) > 1 else "cost" for i, name in enumerate(constraints)}
-    return {"return": "return"} | costs
+def play(run_dir: Path, *, episodes: int, seed: int) -> tuple[Episodes, Episodes]:
+    """What the latest policy in `run_dir` comes to on the port and in the genuine environment."""
+    config, state, key = rundir.load_config(run_dir), load_state(run_dir), jax.random.PRNGKey(seed)
+    port, genuine = (dataclasses.replace(config.env, backend=name) for name in ("brax", "gymnasium"))
+    with host_scope():
+        host = make_env(dataclasses.replace(config, env=genuine), episodes)
+        placed = _placed(make_env(dataclasses.replace(config, env=port), episodes), host, reset_key(key))
+        first, second = (make_evaluation(env, stochastic=False)(state, key) for env in (placed, host))
+        return first, second
 
 
-def _mean(row: Row, column: str) -> tuple[float, float]:
-    """Mean over episodes and its standard error; the metrics' spread is the population's."""
-    return row[f"{column}_mean"], row[f"{column}_std"] / math.sqrt(row["episodes"] - 1)
+def _placed(port: VectorEnv, host: VectorEnv, key: jax.Array) -> VectorEnv:
+    """`port` with its first episodes where those of `host` begin when it is reset with `key`."""
+    assert isinstance(port, CompiledVectorEnv) and isinstance(host, HostVectorEnv)
+    env, genuine = port.env, host.factory()
+    if not isinstance(env, NavigationEnv) or not isinstance(genuine, SafetyGymnasiumEnv):
+        return port
+    return PlacedVectorEnv(env, starts(env, genuine, host.episode_seeds(key)))
 
 
 def table(comparisons: Sequence[Comparison]) -> str:

@@ -21,7 +21,7 @@ from brax.envs import State
 from flax import struct
 from jax.experimental import io_callback
 
-from envs.host_env import HostEnv
+from envs.host_env import HostEnv, episode_seed
 from envs.host_pool import HostError, WorkerPool
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ class HostVectorEnv:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: at least 1 is needed")
         self.spec = factory().spec
-        self.num_envs = num_envs
+        self.num_envs, self.factory = num_envs, factory
         self.observation_size, self.action_size = self.spec.observation_size, self.spec.action_size
         self.episode_length = self.spec.episode_length
         self.cost_names = self.spec.component_names
@@ -122,7 +122,7 @@ class HostVectorEnv:
 
     def reset(self, key: jax.Array) -> State:
         """States of N new episodes; the same key gives the same episodes, whatever the number of workers."""
-        seeds = jax.random.bits(key, (self.num_envs,), jnp.uint32)
+        seeds = self._seeds(key)
         device = _index_along(self._axis)
         return self._state(device, seeds, io_callback(self._host_reset, self._shapes(), device, seeds))
 
@@ -131,6 +131,13 @@ class HostVectorEnv:
         latest = state.pipeline_state
         results = io_callback(self._host_step, self._shapes(), latest, action)
         return self._state(latest.device, latest.seed, results)
+
+    def episode_seeds(self, key: jax.Array) -> list[int]:
+        """What `factory()` is reset with in the N episodes that `reset(key)` begins, outside of any pmap."""
+        return [episode_seed(int(seed), 0) for seed in self._seeds(key)]
+
+    def _seeds(self, key: jax.Array) -> jax.Array:
+        return jax.random.bits(key, (self.num_envs,), jnp.uint32)
 
     def close(self) -> None:
         """End the worker processes."""

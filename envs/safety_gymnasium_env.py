@@ -81,6 +81,11 @@ class SafetyGymnasiumEnv:
             raise RenderingError(f"no picture could be made ({error!r}): {_GL_REMEDY}") from error
 
     @property
+    def task(self) -> Any:
+        """The package's task, which holds the world; navigation tasks alone have one."""
+        return self._env.unwrapped.task
+
+    @property
     def control_step(self) -> float:
         """How long an action acts, in s."""
         world = self._env.unwrapped
