@@ -7,7 +7,7 @@ is not finished. docs/sweeps.md says how to spread a sweep over machines.
 import argparse
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import jax
 from cvpo_jax import compilation, devices, interrupt, population, program, terminal, trials
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experiment import load_experiment, parse_overrides
+from cvpo_jax.interrupt import Interruption
 from cvpo_jax.program import Program
 from cvpo_jax.train import train_program
 from cvpo_jax.trials import PROBLEM, Group, Trial
@@ -47,6 +48,15 @@ class Plan:
 
 def read_command(arguments: Sequence[str]) -> tuple[Plan, bool]:
     """The plan, and whether it is only to be shown; raises ConfigError."""
+    known, sweep_dir, every = read_trials(arguments, USAGE, DESCRIPTION)
+    chosen = devices.pick(every[0].config.train.devices)
+    # On a TPU pod's slice JAX numbers the hosts.
+    own = trials.share(every, *(known.part or (jax.process_index(), jax.process_count())))
+    return Plan(sweep_dir, every, own, chosen, known.per_device), known.dry_run
+
+
+def read_trials(arguments: Sequence[str], usage: str, description: str) -> tuple[argparse.Namespace, Path, list[Trial]]:
+    """The sweep's own options, its directory and all its trials; uses no device. Raises ConfigError."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--seeds", type=int, default=1)
     first.add_argument("--grid", nargs="+", action="extend", default=[])
@@ -59,22 +69,19 @@ def read_command(arguments: Sequence[str]) -> tuple[Plan, bool]:
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}; --help lists all options") from error
     if {"-h", "--help"} & set(rest):
-        parse_overrides(Config(), ["--help"], USAGE, DESCRIPTION)
+        parse_overrides(Config(), ["--help"], usage, description)
     if not rest or rest[0].startswith("-"):
         raise ConfigError("name an experiment first, as in experiments/point_goal.py")
     for name, value in (("seeds", known.seeds - 1), ("per_device", known.per_device)):
         if value < 0:
             raise ConfigError(f"--{name} is {vars(known)[name]}: it is too small")
     path = Path(rest.pop(0))
-    config = parse_overrides(load_experiment(path), rest, USAGE, DESCRIPTION).validate()
+    config = parse_overrides(load_experiment(path), rest, usage, description).validate()
     sweep_dir = known.sweep_dir or Path("runs") / f"sweep-{path.stem}"
     every = trials.expand(config, known.seeds, trials.parse_grid(known.grid), sweep_dir)
     for trial in every:
         trial.check()
-    chosen = devices.pick(config.train.devices)
-    # On a TPU pod's slice JAX numbers the hosts.
-    own = trials.share(every, *(known.part or (jax.process_index(), jax.process_count())))
-    return Plan(sweep_dir, every, own, chosen, known.per_device), known.dry_run
+    return known, sweep_dir, every
 
 
 def _part(text: str) -> tuple[int, int]:
@@ -91,22 +98,32 @@ def run(plan: Plan) -> None:
         groups = group(plan)
         for number, members in enumerate(groups, 1):
             print(f"{number} of {len(groups)}: {describe(members, plan.chosen)}")
-            problems = train_program(
-                build(members, plan.chosen),
-                [trial.run_dir for trial in members.trials],
-                interruption,
-                resume=members.step > 0,
-                step=members.step or None,
-                recorded=partial(report, plan, members),
-            )
-            for trial, problem in zip(members.trials, problems, strict=True):
-                if problem:
-                    (trial.run_dir / PROBLEM).write_text(f"{problem}\n")
-                    print(f"{trial.run_dir} failed: {problem}")
+            train(members, plan.chosen, interruption, partial(report, plan, members))
             if interruption.requested:
                 print("stopped as asked; the same command goes on")
                 break
-    write_table(plan)
+    write_table(plan.sweep_dir, plan.trials)
+
+
+def train(
+    members: Group, chosen: Sequence[jax.Device], interruption: Interruption, recorded: Callable[[], None]
+) -> None:
+    """Train the trials of a group to their end, each in its directory; `recorded` is called after each evaluation.
+
+    The reason why a trial failed is left in its directory.
+    """
+    problems = train_program(
+        build(members, chosen),
+        [trial.run_dir for trial in members.trials],
+        interruption,
+        resume=members.step > 0,
+        step=members.step or None,
+        recorded=recorded,
+    )
+    for trial, problem in zip(members.trials, problems, strict=True):
+        if problem:
+            (trial.run_dir / PROBLEM).write_text(f"{problem}\n")
+            print(f"{trial.run_dir} failed: {problem}")
 
 
 def group(plan: Plan) -> list[Group]:
@@ -174,7 +191,7 @@ def show(plan: Plan) -> None:
 
 def report(plan: Plan, members: Group) -> None:
     """Write the table anew, and print where the trials of a group stand."""
-    write_table(plan)
+    write_table(plan.sweep_dir, plan.trials)
     rows = [trial.rows[-1] for trial in members.trials if trial.rows]
     if not rows:
         return
@@ -186,21 +203,21 @@ def report(plan: Plan, members: Group) -> None:
     )
 
 
-def write_table(plan: Plan) -> None:
+def write_table(sweep_dir: Path, every: Sequence[Trial]) -> None:
     """Write `sweep.csv`: a line a trial with its settings, status and last evaluation."""
     lines = []
-    for trial in plan.trials:
+    for trial in every:
         last = trial.rows[-1] if trial.rows else {}
         numbers = {name: value for name, value in last.items() if "/" not in name}
         lines.append({"run_dir": trial.run_dir.name, **trial.settings, "status": trial.status, **numbers})
     names = list(dict.fromkeys(name for line in lines for name in line))
     # Replaced in one piece, since other parts of the sweep may write it too.
-    draft = plan.sweep_dir / f".sweep.csv.{os.getpid()}"
+    draft = sweep_dir / f".sweep.csv.{os.getpid()}"
     with draft.open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(lines)
-    draft.replace(plan.sweep_dir / "sweep.csv")
+    draft.replace(sweep_dir / "sweep.csv")
 
 
 def command(arguments: Sequence[str]) -> None:

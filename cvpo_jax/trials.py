@@ -101,14 +101,24 @@ def expand(config: Config, seeds: int, grid: Grid, sweep_dir: Path) -> list[Tria
     trials = []
     for values in itertools.product(*grid.values()):
         chosen = dict(zip(grid, values, strict=True))
-        overrides = itertools.chain.from_iterable((f"--{name}", *value.split()) for name, value in chosen.items())
-        changed = parse_overrides(config, list(overrides), "--grid", "")
+        changed = override(config, chosen)
         for seed in range(config.train.seed, config.train.seed + seeds):
-            settings = chosen | {"seed": str(seed)}
-            name = re.sub(r"[^\w.+=-]+", "-", "_".join(f"{option}={value}" for option, value in settings.items()))
-            train = replace(changed.train, seed=seed)
-            trials.append(Trial(settings, replace(changed, train=train, run_dir=str(sweep_dir / name)).validate()))
+            trials.append(under_seed(changed, chosen, seed, sweep_dir))
     return trials
+
+
+def override(config: Config, options: dict[str, str]) -> Config:
+    """`config` with options such as `algo.kl` set; raises ConfigError."""
+    words = itertools.chain.from_iterable((f"--{name}", *value.split()) for name, value in options.items())
+    return parse_overrides(config, list(words), "--grid", "")
+
+
+def under_seed(config: Config, options: dict[str, str], seed: int, sweep_dir: Path) -> Trial:
+    """The trial of `config`, in which `options` are set, under a seed; raises ConfigError."""
+    settings = options | {"seed": str(seed)}
+    name = re.sub(r"[^\w.+=-]+", "-", "_".join(f"{option}={value}" for option, value in settings.items()))
+    train = replace(config.train, seed=seed)
+    return Trial(settings, replace(config, train=train, run_dir=str(sweep_dir / name)).validate())
 
 
 def share(trials: Sequence[Trial], part: int, parts: int) -> list[Trial]:

@@ -66,7 +66,7 @@ def test_build_files_name_no_address(name):
 
 def test_every_third_party_import_is_declared():
     distributions = importlib.metadata.packages_distributions()
-    optional = {"safety_gymnasium", "gymnasium"}
+    optional = {"safety_gymnasium", "gymnasium", "ray"}
     third_party = set().union(*map(imported, PACKAGES)) - set(PACKAGES) - set(sys.stdlib_module_names) - optional
     undeclared = {name for name in third_party if not {normalised(d) for d in distributions[name]} & declared()}
     assert not undeclared

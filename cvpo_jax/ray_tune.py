@@ -1,0 +1,116 @@
+"""A sweep with Ray Tune: `python -m cvpo_jax.ray_tune EXPERIMENT --seeds N [--grid section.option=v1,v2 …]`.
+
+The trials, directories and table are those of cvpo_jax.sweep, and either may go on with what the other began. Ray gives
+each trial a process of its own, on any machine of its cluster. Search algorithms and schedulers take `trainable`.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cvpo_jax import compilation, devices, sweep, terminal, trials
+from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.interrupt import Interruption
+from cvpo_jax.train import TrainingError
+from cvpo_jax.trials import Trial
+
+USAGE = "python -m cvpo_jax.ray_tune EXPERIMENT --seeds N [--grid SECTION.OPTION=V1,V2 ...]"
+DESCRIPTION = (
+    "Train an experiment under --seeds N seeds and all combinations of --grid SECTION.OPTION=V1,V2 ..., each trial as "
+    "a task of Ray Tune with a GPU, where its cluster has any, or else a CPU core. --sweep_dir DIR: where to "
+    "(runs/sweep-EXPERIMENT), on a file system that all machines share; the same command again goes on. "
+    "--dry-run: print the trials."
+)
+MISSING = "Ray is not installed: pip install -e '.[ray]' in the project's folder adds it"
+
+
+def import_ray() -> tuple[Any, Any]:
+    """`ray` and `ray.tune`; raises ConfigError with the remedy where they are missing."""
+    try:
+        import ray
+        from ray import tune
+    except ImportError as error:
+        raise ConfigError(MISSING) from error
+    return ray, tune
+
+
+def trainable(config: Config, sweep_dir: Path | str) -> Callable[[dict[str, Any]], None]:
+    """What Ray Tune runs: a function of a trial's settings, such as `{"algo.kl": 0.05, "seed": 1}`.
+
+    It trains that trial of `config` in its directory under `sweep_dir`, or goes on with it, and reports each evaluation
+    to Ray: `return_mean`, `score` (the return where cost is within its limit, else less) and what else is logged.
+    """
+    # Ray's processes have working directories of their own.
+    folder = Path(sweep_dir).resolve()
+
+    def run_trial(settings: dict[str, Any]) -> None:
+        options = {name: str(value) for name, value in settings.items() if name != "seed"}
+        seed = int(settings.get("seed", config.train.seed))
+        train_one(trials.under_seed(trials.override(config, options), options, seed, folder))
+
+    return run_trial
+
+
+def train_one(trial: Trial) -> None:
+    """Train a trial in this process on one device, unless it is done; raises TrainingError where it failed."""
+    _, tune = import_ray()
+
+    def report() -> None:
+        if trial.rows:
+            tune.report(trial.rows[-1])
+
+    trial.check()
+    compilation.enable_cache()
+    unfinished = trials.group([trial])
+    for members in unfinished:
+        # No signals come here: what stops a trial early kills its process, after the checkpoint of its last report.
+        sweep.train(members, devices.pick(1), Interruption(), report)
+    if trial.problem:
+        raise TrainingError(trial.problem)
+    if not unfinished:
+        report()
+
+
+def command(arguments: Sequence[str]) -> None:
+    """Hand the unfinished trials to Ray, and write the table as results come in."""
+    ray, tune = import_ray()
+    known, sweep_dir, every = sweep.read_trials(arguments, USAGE, DESCRIPTION)
+    if known.part or known.per_device:
+        raise ConfigError("--part and --per_device: Ray gives each trial a device of its cluster; leave them out")
+    if known.dry_run:
+        print("\n".join(f"{trial.status:<8} {trial.run_dir}" for trial in every))
+        return
+    sweep_dir.mkdir(parents=True, exist_ok=True)
+    sweep_dir = sweep_dir.resolve()
+    every = [_in_directory(trial, sweep_dir) for trial in every]
+    waiting = {trial.run_dir.name: trial for trial in every if trial.status in ("begun", "waiting")}
+    if waiting:
+        ray.init(ignore_reinit_error=True)
+        device = "gpu" if ray.cluster_resources().get("GPU") else "cpu"
+        run_config = tune.RunConfig(
+            storage_path=str(sweep_dir), name="ray", callbacks=[_table_writer(tune, sweep_dir, every)]
+        )
+        function = tune.with_resources(lambda chosen: train_one(waiting[chosen["trial"]]), {device: 1})
+        tune.Tuner(function, param_space={"trial": tune.grid_search(list(waiting))}, run_config=run_config).fit()
+    sweep.write_table(sweep_dir, every)
+    print(f"table: {sweep_dir / 'sweep.csv'}")
+
+
+def _in_directory(trial: Trial, sweep_dir: Path) -> Trial:
+    return replace(trial, config=replace(trial.config, run_dir=str(sweep_dir / trial.run_dir.name)))
+
+
+def _table_writer(tune: Any, sweep_dir: Path, every: Sequence[Trial]) -> Any:
+    """A callback of Ray's that keeps `sweep.csv` up to date."""
+
+    class TableWriter(tune.Callback):
+        def on_trial_result(self, *_: Any, **__: Any) -> None:
+            sweep.write_table(sweep_dir, every)
+
+    return TableWriter()
+
+
+if __name__ == "__main__":
+    sys.exit(terminal.main(command))
