@@ -11,10 +11,10 @@ JOBS ?= 2
 export JAX_COMPILATION_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cvpo_jax/jax
 
 .DEFAULT_GOAL := help
-.PHONY: help install run bench test lint types gl lock
+.PHONY: help install run bench bench-peers test lint types gl lock
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 install: $(INSTALLED) ## make .venv with the locked packages and this project (does nothing when up to date)
 
@@ -34,6 +34,10 @@ run: install ## train: EXPERIMENT=experiments/point_goal.py ARGS="--section.opti
 
 bench: install ## measure steps per second of EXPERIMENT
 	$(BIN)/python -m cvpo_jax.bench $(EXPERIMENT) $(ARGS)
+
+bench-peers: install ## measure ours against FSRL, Safety-Gymnasium and Brax's SAC: benchmarks/peers/README.md
+	PYTHON="$(PYTHON)" benchmarks/peers/setup.sh
+	$(BIN)/python benchmarks/peers/compare.py $(ARGS)
 
 lint: install ## ruff
 	$(BIN)/ruff check .

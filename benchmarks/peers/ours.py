@@ -1,0 +1,88 @@
+"""Ours, doing what a peer does: `update` and `training` at FSRL's navigation setting, `environment`, `collection`
+and training as Brax's SAC does it (`sac`), on PointButton1.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from sac_peer import ENVS, STEPS, TASK, UPDATES_PER_STEP
+from window import serve
+
+from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig, compilation, devices, learner, program, replay
+from cvpo_jax.types import Hyper, Setup, Transition
+from envs import make, vectorise
+
+FSRL = AlgoConfig(gamma=0.995, n_step=3, kl=0.02, target_rate=0.05, reward_critics=1, cost_critics=1)
+OBSERVATION, ACTION = 76, 2
+
+
+def updates() -> Callable[[], float]:
+    """Twenty updates in a call, from random transitions in episodes of 1000 steps."""
+    config, envs, rows, count = Config(algo=FSRL, env=EnvConfig(num_envs=10)), 10, 2000, 20
+    sizes = {"observation_size": OBSERVATION, "action_size": ACTION, "num_constraints": 1, "episode_length": 1000}
+    setup = Setup.from_config(FSRL, **sizes)
+    keys = jax.random.split(jax.random.PRNGKey(0), 6)
+    ends = jnp.arange(rows)[:, None] % 1000 == 999
+    steps = Transition(
+        observation=jax.random.normal(keys[0], (rows, envs, OBSERVATION)),
+        action=jax.random.uniform(keys[1], (rows, envs, ACTION), minval=-1),
+        reward=jax.random.normal(keys[2], (rows, envs)),
+        cost=jax.random.uniform(keys[3], (rows, envs, 1)),
+        done=jnp.zeros((rows, envs)),
+        truncation=jnp.broadcast_to(ends, (rows, envs)).astype(jnp.float32),
+    )
+    state = learner.init_state(setup, Hyper.from_config(FSRL), keys[4])
+    carry = devices.strong((state, keys[5], replay.Replay(steps, jnp.int32(0), jnp.int32(rows))))
+    learn = partial(program.make_learn(config, 1), axis=None)
+    function = jax.jit(lambda *carry: jax.lax.scan(learn, carry, None, length=count)[0], donate_argnums=(0, 1, 2))
+    return repeat(function, carry, count)
+
+
+def environment() -> Callable[[], float]:
+    """Random actions in a batch of environments."""
+    env, count = vectorise(make(TASK), ENVS, staggered=True), 100
+
+    def step(carry: tuple, _: None) -> tuple[tuple, None]:
+        env_state, key = carry
+        key, key_action = jax.random.split(key)
+        action = jax.random.uniform(key_action, (ENVS, env.action_size), minval=-1.0, maxval=1.0)
+        return (env.step(env_state, action), key), None
+
+    function = jax.jit(lambda *carry: jax.lax.scan(step, carry, None, length=count)[0])
+    return repeat(function, (env.reset(jax.random.PRNGKey(0)), jax.random.PRNGKey(1)), count * ENVS)
+
+
+def training(algo: AlgoConfig, num_envs: int, updates_per_step: float, steps: int) -> Callable[[], float]:
+    """Epochs of whole training."""
+    train = TrainConfig(updates_per_step=updates_per_step, warmup_steps=2000, epoch_steps=steps, replay_size=200_000)
+    built = program.build(Config(algo=algo, env=EnvConfig(id=TASK, num_envs=num_envs), train=train))
+    state, collection = built.fresh()
+    state, collection, _ = built.warmup(state, collection)
+    return repeat(built.epoch, (state, collection), built.epoch_steps)
+
+
+def repeat(function: Callable[..., tuple], arguments: tuple, units: float) -> Callable[[], float]:
+    """Work of `units` a call, each call going on from the last one's result."""
+    carry: list[Any] = [arguments]
+
+    def work() -> float:
+        carry[0] = jax.block_until_ready(function(*carry[0]))[: len(arguments)]
+        return float(units)
+
+    return work
+
+
+WORKS: dict[str, Callable[[], Callable[[], float]]] = {
+    "update": updates,
+    "training": partial(training, FSRL, 250, 0.2, 1000),
+    "environment": environment,
+    "sac": partial(training, AlgoConfig(), ENVS, UPDATES_PER_STEP, STEPS),
+}
+
+if __name__ == "__main__":
+    compilation.enable_cache()
+    serve(WORKS[sys.argv[1]]())
