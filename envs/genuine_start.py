@@ -56,7 +56,7 @@ def _row(env: NavigationEnv, task: Any) -> dict[str, np.ndarray]:
         if kind.name == "goal":
             row["goal_pos"] = np.array(task.goal.pos)
         elif hasattr(task, kind.name) and not movable_kind(kind):
-            row[f"pos_{kind.name}"] = np.array(getattr(task, kind.name).pos).reshape(kind.count, -1)
+            row[f"pos_{kind.name}"] = np.array(getattr(task, kind.name).pos, float).reshape(kind.count, -1)
     if env.task.has("buttons"):
         row |= {"goal_button": np.array(task.buttons.goal_button), "timer": np.array(task.buttons.timer)}
     return row

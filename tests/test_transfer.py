@@ -42,7 +42,9 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says():
     assert 0.93 < hits / 2000 < 0.965
 
 
-@pytest.mark.parametrize("task_id", ["SafetyPointButton1-v0", "SafetyCarGoal1-v0", "SafetyPointPush1-v0"])
+@pytest.mark.parametrize(
+    "task_id", ["SafetyPointButton1-v0", "SafetyCarGoal1-v0", "SafetyPointPush1-v0", "SafetyPointCircle1-v0"]
+)
 def test_the_port_begins_where_the_genuine_environment_does(task_id):
     with host_scope():
         host = envs.make(task_id, backend="gymnasium", num_envs=2, num_workers=1)
