@@ -14,6 +14,8 @@ import envs
 from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig, devices, population, program
 from envs.base import SafeEnv
 
+pytestmark = pytest.mark.xdist_group("toys")
+
 CONFIG = Config(
     env=EnvConfig(num_envs=8),
     algo=AlgoConfig(hidden=(8,), batch_size=16, samples=4, n_step=2, recent_steps=64, cost_limit=6.0),
@@ -40,7 +42,10 @@ def trained(built: program.Program) -> tuple:
     """Parts, metrics and evaluations of all trials after the warm-up and one epoch of four updates."""
     state, collection = built.fresh()
     state, collection, _ = built.warmup(state, collection)
-    state, collection, metrics = jax.block_until_ready(built.epoch(state, collection))
+    given = jax.tree.leaves((state, collection))
+    with jax.transfer_guard("disallow"):
+        state, collection, metrics = jax.block_until_ready(built.epoch(state, collection))
+    assert all(x.is_deleted() for x in given), "buffers are donated"
     keys = [jax.random.PRNGKey(config.train.seed) for config in built.configs]
     return list(built.split(state, collection)), built.rows_of(metrics), built.evaluations(state, keys)
 

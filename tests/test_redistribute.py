@@ -63,11 +63,13 @@ def test_what_cannot_be_shared_is_told(collection):
         redistribute(odd, 4)
 
 
+@pytest.mark.xdist_group("toys")
 def test_a_run_goes_on_on_more_devices_than_it_began_on(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
     config = Config(
         env=EnvConfig(num_envs=8),
-        algo=AlgoConfig(hidden=(8,), batch_size=16, samples=4, n_step=2),
+        # As in test_population, whose compiled program for one device serves here.
+        algo=AlgoConfig(hidden=(8,), batch_size=16, samples=4, n_step=2, recent_steps=64, cost_limit=6.0),
         train=TrainConfig(
             steps=100, epoch_steps=64, warmup_steps=64, updates_per_step=1 / 16, replay_size=256, devices=1
         ),

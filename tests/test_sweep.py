@@ -14,6 +14,9 @@ from cvpo_jax.logs import read_metrics
 from cvpo_jax.policy import load_state
 from cvpo_jax.rundir import load_config
 
+# Compiled once, by one worker: all groups below are of two trials a device on two devices, as in test_population.
+pytestmark = pytest.mark.xdist_group("toys")
+
 EXPERIMENT = """
 from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig
 
@@ -28,7 +31,7 @@ def get_config():
         eval=EvalConfig(episodes=4, every=1),
     )
 """
-NAMES = [f"algo.kl={kl}_seed={seed}" for kl in ("0.05", "0.1") for seed in (5, 6)]
+NAMES = [f"algo.kl={kl}_seed={seed}" for kl in ("0.05", "0.1") for seed in (5, 6, 7, 8)]
 EPOCH_ENDS = [128, 192]
 
 
@@ -47,13 +50,13 @@ def experiment(tmp_path_factory):
 
 
 def arguments(experiment, folder, *more):
-    grid = ["--seeds", "2", "--grid", "algo.kl=0.05,0.1", "--sweep_dir", str(folder)]
+    grid = ["--seeds", "4", "--grid", "algo.kl=0.05,0.1", "--per_device", "2", "--sweep_dir", str(folder)]
     return [str(experiment), *grid, *more]
 
 
 @pytest.fixture(scope="module")
 def finished(experiment, tmp_path_factory):
-    """The directory of a finished sweep of four trials on two devices; copy it to change it."""
+    """The directory of a finished sweep of eight trials, four at a time on two devices; copy it to change it."""
     folder = tmp_path_factory.mktemp("sweeps") / "toy"
     assert terminal.main(sweep.command, arguments(experiment, folder)) == 0
     return folder
@@ -80,8 +83,8 @@ def test_each_trial_has_a_run_directory_of_its_own(finished):
 def test_the_table_holds_all_settings_and_last_evaluations(finished):
     lines = table(finished)
     assert [line["run_dir"] for line in lines] == NAMES
-    assert [(line["algo.kl"], line["seed"], line["status"]) for line in lines[1:3]] == [
-        ("0.05", "6", "done"),
+    assert [(line["algo.kl"], line["seed"], line["status"]) for line in lines[3:5]] == [
+        ("0.05", "8", "done"),
         ("0.1", "5", "done"),
     ]
     for line in lines:
@@ -91,21 +94,24 @@ def test_the_table_holds_all_settings_and_last_evaluations(finished):
 
 
 def test_what_is_finished_is_left_alone_and_the_rest_goes_on_to_the_same_end(finished, experiment, tmp_path, capsys):
-    """As after a kill: one trial without its last checkpoint, one without anything, two done."""
+    """As after a kill: three trials without their last checkpoint, three without anything, two done."""
     folder = shutil.copytree(finished, tmp_path / "toy")
-    shutil.rmtree(folder / NAMES[1] / "checkpoints" / "192")
-    shutil.rmtree(folder / NAMES[2])
+    for name in NAMES[1:4]:
+        shutil.rmtree(folder / name / "checkpoints" / "192")
+    for name in NAMES[4:7]:
+        shutil.rmtree(folder / name)
     untouched = (folder / NAMES[0] / "metrics.jsonl").stat().st_mtime_ns
     assert terminal.main(sweep.command, arguments(experiment, folder, "--dry-run")) == 0
     shown = capsys.readouterr().out
-    assert [line.split()[0] for line in shown.splitlines()[:4]] == ["done", "begun", "waiting", "done"]
-    assert "1 of 2: 1 trial(s) on 1 cpu device(s) from step 0" in shown
-    assert "from step 128" in shown
-    assert not (folder / NAMES[2]).exists(), "a dry run writes nothing"
+    status = [line.split()[0] for line in shown.splitlines()[:8]]
+    assert status == ["done", *["begun"] * 3, *["waiting"] * 3, "done"]
+    assert "1 of 2: 3 trial(s) on 2 cpu device(s) from step 0" in shown
+    assert "2 of 2: 3 trial(s) on 2 cpu device(s) from step 128" in shown
+    assert not (folder / NAMES[4]).exists(), "a dry run writes nothing"
 
     assert terminal.main(sweep.command, arguments(experiment, folder)) == 0
     assert (folder / NAMES[0] / "metrics.jsonl").stat().st_mtime_ns == untouched
-    for name in NAMES[1:3]:
+    for name in NAMES[1:7]:
         wanted, found = read_metrics(finished / name), read_metrics(folder / name)
         assert [row["step"] for row in found] == EPOCH_ENDS
         for metric in ("return_mean", "cost_mean", "critic/loss", "estep/eta"):
@@ -122,7 +128,7 @@ def test_trials_one_checkpoint_apart_go_on_together_from_the_earlier(finished, e
         shutil.rmtree(folder / name / "checkpoints" / "192")
     longer = arguments(experiment, folder, "--train.steps", "200")
     plan, _ = sweep.read_command(longer)
-    assert [(len(members.trials), members.step) for members in trials.group(plan.own)] == [(4, 128)]
+    assert [(len(members.trials), members.step) for members in trials.group(plan.own)] == [(8, 128)]
     assert terminal.main(sweep.command, longer) == 0
     for name in NAMES:
         assert [row["step"] for row in read_metrics(folder / name)] == [*EPOCH_ENDS, 256]
@@ -143,7 +149,7 @@ class Breaking(Bandit):
 
 def test_a_trial_that_fails_leaves_the_others_alone(experiment, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(program, "make_env", lambda config, num_envs, **_: Breaking(num_envs))
-    command = [str(experiment), "--seeds", "8", "--sweep_dir", str(tmp_path / "toy")]
+    command = [str(experiment), "--seeds", "4", "--sweep_dir", str(tmp_path / "toy")]
     assert terminal.main(sweep.command, command) == 0
     status = {line["seed"]: line["status"] for line in table(tmp_path / "toy")}
     assert set(status.values()) == {"done", "failed"}
