@@ -97,8 +97,8 @@ def collect(
     env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, random: bool, axis: str | None
 ) -> tuple[TrainState, Collection, jax.Array]:
     """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
-    # The cost of acting by the mean is measured, as the policy will be used; the running average, which is deployed, lags
-    # a thousand updates behind and would make the controller swing. Without greedy environments, that of exploring.
+    # The cost of acting by the mean is measured, as the policy will be used; the running average, which is deployed,
+    # lags a thousand updates behind and would make the controller swing. Without greedy environments, that of exploring.
     measured = greedy_envs(state.setup, env.num_envs) or env.num_envs
 
     def step(collection: Collection, _: None) -> tuple[Collection, tuple]:
@@ -124,7 +124,7 @@ def collect(
 
 
 def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: bool) -> jax.Array:
-    """Actions `[N, A]` in the box: uniform, or the policy's mean in the greedy environments and samples in the others."""
+    """Actions `[N, A]` in the box: uniform, or the policy's mean in the greedy environments and samples elsewhere."""
     if random:
         shape = (*observation.shape[:-1], state.setup.action_size)
         return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
