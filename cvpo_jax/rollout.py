@@ -98,7 +98,7 @@ def collect(
 ) -> tuple[TrainState, Collection, jax.Array]:
     """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
     # The cost of acting by the mean is measured, as the policy will be used; the running average, which is deployed,
-    # lags a thousand updates behind and would make the controller swing. Without greedy environments, that of exploring.
+    # lags a thousand updates behind and would make the controller swing. Without greedy environments, of exploring.
     measured = greedy_envs(state.setup, env.num_envs) or env.num_envs
 
     def step(collection: Collection, _: None) -> tuple[Collection, tuple]:
