@@ -18,12 +18,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax import devices, rollout, scaling, terminal, update
+from cvpo_jax import devices, memory, mstep, networks, rollout, scaling, terminal, update
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.measure import Measurement, Window, measure
 from cvpo_jax.program import Program, build, make_draw
-from cvpo_jax.types import Batch, Collection, TrainState
+from cvpo_jax.types import Batch, Collection, Multipliers, TrainState
 from envs import host_bench
 from envs.host_vector import host_scope
 
@@ -126,18 +126,27 @@ def _parts(batch: Batch, values: jax.Array) -> dict[str, Callable]:
     def dual(state: TrainState, key: jax.Array) -> tuple:
         return state.replace(duals=update.estep(state, values, None)[0].duals), key
 
-    def policy(state: TrainState, key: jax.Array) -> tuple:
-        key, key_samples = jax.random.split(key)
-        return update.update_policy(state, batch, key_samples, None)[0], key
+    def fit(state: TrainState, key: jax.Array) -> tuple:
+        old = state.setup.actor.apply(state.old_actor, batch.policy_observation)
+        action = old.expand(1).sample(jnp.ones((*values.shape[1:], state.setup.action_size)))
+        weights, bounds = jax.nn.softmax(values[0]), Multipliers(state.hyper.kl_mean, state.hyper.kl_covariance)
+        problem = mstep.Problem(batch.policy_observation, action, weights, old, bounds)
+        return update.fit_policy(state, problem, None)[0], key
 
-    return {"critics": critics, "Q of samples": sampled_values, "dual": dual, "Q + dual + M-step": policy}
+    return {"critics": critics, "Q of samples": sampled_values, "dual": dual, "M-step": fit}
 
 
 def count_flops(program: Program, state: TrainState, collection: Collection) -> float:
-    """Floating point operations of one update on one device, as XLA counts them in the compiled program."""
-    batch, _ = _example(program, state, collection)
+    """Floating point operations of one update on one device, as XLA counts them in the compiled program.
+
+    Added is what it leaves out of the loop over critics and states that a CPU values the sampled actions in.
+    """
+    batch, values = _example(program, state, collection)
     analysis = jax.jit(update.update).lower(state, batch).compile().cost_analysis() or {}
-    return float(analysis.get("flops", float("nan")))
+    uncounted = 0.0
+    if program.chosen[0].platform == "cpu":
+        uncounted = networks.uncounted_operations(values.shape, state.setup.action_size, state.setup.hidden)
+    return float(analysis.get("flops", float("nan"))) + uncounted
 
 
 def table(results: Sequence[Measurement], flops: float) -> str:
@@ -146,7 +155,8 @@ def table(results: Sequence[Measurement], flops: float) -> str:
     for result in results:
         numbers = (f"{result.median:,.0f}", result.unit, f"{result.spread:.0%}", f"{result.compile_seconds:.1f}")
         lines.append(ROW.format(result.name, *numbers))
-    return "\n".join([*lines, f"{flops:,.0f} floating point operations an update on one device, loops counted once"])
+    operations = f"{flops:,.0f} floating point operations an update on one device, the dual's loops counted once"
+    return "\n".join([*lines, operations, memory.describe()])
 
 
 def command(arguments: Sequence[str]) -> None:
@@ -180,6 +190,8 @@ def command(arguments: Sequence[str]) -> None:
     if known.json:
         report = {
             "flops_per_update": flops if math.isfinite(flops) else None,
+            "peak_host_bytes": memory.peak_host_bytes(),
+            "peak_device_bytes": memory.peak_device_bytes(),
             "measurements": [result.summary() for result in results],
         }
         print(json.dumps(report | ({"genuine": genuine} if genuine else {})))

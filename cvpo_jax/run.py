@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from cvpo_jax import cluster, compilation, distributed, terminal
+from cvpo_jax import cluster, compilation, distributed, memory, terminal
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.plot import plot_run, table
@@ -70,6 +70,7 @@ def command(arguments: Sequence[str]) -> None:
     if distributed.is_first():
         print(table(run_dir))
         print(f"learning curve: {plot_run(run_dir)}")
+        print(memory.describe())
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def update_critics(state: TrainState, batch: Batch, key: jax.Array, axis: str | 
 
 def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis: str | None) -> tuple[TrainState, Metrics]:
     """E-step on K actions of the old policy at each state, then M-step towards their weights."""
-    setup, hyper = state.setup, state.hyper
+    setup = state.setup
     observation = batch.policy_observation
     old = setup.actor.apply(state.old_actor, observation)
     noise = _noise(key, (old.mean.shape[0], setup.samples, setup.action_size), axis)
@@ -91,9 +91,17 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis: str | N
         action=action,
         weights=devices.shard(solution.weights, axis),
         old=old,
-        bounds=Multipliers(hyper.kl_mean, hyper.kl_covariance),
+        bounds=Multipliers(state.hyper.kl_mean, state.hyper.kl_covariance),
     )
-    actor, optimizer, multipliers, fit_metrics = mstep.fit(
+    state, fit_metrics = fit_policy(state, problem, axis)
+    metrics |= fit_metrics | {"policy/scale": devices.mean(old.scale.mean(), axis)}
+    return state.replace(duals=solution.duals), metrics
+
+
+def fit_policy(state: TrainState, problem: mstep.Problem, axis: str | None) -> tuple[TrainState, Metrics]:
+    """M-step: the policy towards the weighted actions of `problem`."""
+    setup, hyper = state.setup, state.hyper
+    actor, optimizer, multipliers, metrics = mstep.fit(
         setup.actor.apply,
         state.actor,
         optax.adam(hyper.actor_lr),
@@ -104,9 +112,7 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis: str | N
         multiplier_rate=hyper.multiplier_lr,
         mean_gradients=partial(devices.mean, axis=axis),
     )
-    metrics |= fit_metrics | {"policy/scale": devices.mean(old.scale.mean(), axis)}
-    duals = solution.duals
-    return state.replace(actor=actor, actor_optimizer=optimizer, multipliers=multipliers, duals=duals), metrics
+    return state.replace(actor=actor, actor_optimizer=optimizer, multipliers=multipliers), metrics
 
 
 def estep(state: TrainState, values: jax.Array, axis: str | None) -> tuple[DualSolution, Metrics]:

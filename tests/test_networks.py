@@ -59,3 +59,18 @@ def test_values_in_blocks_are_those_of_the_batched_product(states, monkeypatch) 
     blocks = networks.values_in_blocks(params["params"]["VmapCritic_0"], observation, actions)
     alone = jnp.stack([critics.apply(params, observation, actions[:, k]) for k in range(4)], -1)
     np.testing.assert_allclose(blocks, alone, atol=1e-6)
+
+
+def test_what_xla_does_not_count_is_known(monkeypatch) -> None:
+    """The count of the program in blocks and what it leaves out make up that of the batched one."""
+    critics, actions = Critics(3, (128, 128)), jnp.zeros((64, 16, 2))
+    params = critics.init(jax.random.PRNGKey(1), jnp.zeros((64, 5)), actions[:, 0])["params"]["VmapCritic_0"]
+
+    def count(function):
+        return jax.jit(function).lower(params, jnp.zeros((64, 5)), actions).compile().cost_analysis()["flops"]
+
+    def batched(params, *of):
+        return jax.vmap(lambda params: networks.Critic((128, 128)).apply({"params": params}, *of))(params)
+
+    blocks = count(networks.values_in_blocks) + networks.uncounted_operations((3, 64, 16), 2, (128, 128))
+    assert blocks == pytest.approx(count(batched), rel=0.05)
