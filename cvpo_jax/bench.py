@@ -19,9 +19,10 @@ import jax
 import jax.numpy as jnp
 
 from cvpo_jax import devices, memory, mstep, networks, rollout, scaling, terminal, update
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.measure import Measurement, Window, measure
+from cvpo_jax.options import ConfigError
 from cvpo_jax.program import Program, build, make_draw
 from cvpo_jax.types import Batch, Collection, Multipliers, TrainState
 from envs import host_bench

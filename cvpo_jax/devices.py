@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cvpo_jax import distributed
-from cvpo_jax.config import ConfigError
+from cvpo_jax.options import ConfigError
 
 AXIS = "devices"
 

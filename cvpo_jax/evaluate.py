@@ -9,9 +9,9 @@ from pathlib import Path
 import jax
 
 from cvpo_jax import compilation, rundir, terminal
-from cvpo_jax.config import Backend, ConfigError
 from cvpo_jax.episodes import make_evaluation, summarize
 from cvpo_jax.logs import Row, to_json
+from cvpo_jax.options import Backend, ConfigError
 from cvpo_jax.policy import load_state
 from cvpo_jax.program import make_env
 from envs.host_vector import host_scope

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import tyro
 
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
+from cvpo_jax.options import ConfigError
 
 
 def load_experiment(path: Path | str) -> Config:

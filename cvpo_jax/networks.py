@@ -10,8 +10,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax.config import MIN_STD
 from cvpo_jax.gaussian import Gaussian
+from cvpo_jax.options import MIN_STD
 
 # Rows of one product on a CPU: 512 rows of 128 float32 are a quarter of a megabyte; 256 to 1024 are about as fast.
 BLOCK_ROWS = 512

@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from cvpo_jax import terminal
-from cvpo_jax.config import ConfigError
 from cvpo_jax.logs import Row, read_metrics
+from cvpo_jax.options import ConfigError
 from cvpo_jax.rundir import load_config
 
 matplotlib.use("Agg")

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 
 import envs
 from cvpo_jax import devices, distributed, learner, replay, rollout
-from cvpo_jax.config import Config, ConfigError, Schedule
+from cvpo_jax.config import Config, Schedule
 from cvpo_jax.episodes import Episodes, make_evaluation
+from cvpo_jax.options import ConfigError
 from cvpo_jax.types import Batch, Collection, Hyper, Metrics, Setup, TrainState
 from cvpo_jax.update import update
 from envs.base import VectorEnv

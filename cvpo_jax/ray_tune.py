@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cvpo_jax import compilation, devices, sweep, terminal, trials
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
 from cvpo_jax.interrupt import Interruption
+from cvpo_jax.options import ConfigError
 from cvpo_jax.train import TrainingError
 from cvpo_jax.trials import Trial
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from cvpo_jax.config import ConfigError
+from cvpo_jax.options import ConfigError
 from cvpo_jax.replay import Replay
 from cvpo_jax.types import Collection
 

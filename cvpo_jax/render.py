@@ -18,7 +18,8 @@ import numpy as np
 from brax.envs import State
 
 from cvpo_jax import compilation, rundir, terminal
-from cvpo_jax.config import Backend, Config, ConfigError
+from cvpo_jax.config import Config
+from cvpo_jax.options import Backend, ConfigError
 from cvpo_jax.policy import Policy, load_policy
 from cvpo_jax.program import make_env
 from envs import render

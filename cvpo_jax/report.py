@@ -15,8 +15,9 @@ import numpy as np
 from scipy import stats
 
 from cvpo_jax import terminal
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
 from cvpo_jax.logs import Row, read_metrics
+from cvpo_jax.options import ConfigError
 from cvpo_jax.rundir import load_config
 
 COLUMNS = {

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cvpo_jax import cluster, compilation, distributed, memory, terminal
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
 from cvpo_jax.experiment import load_experiment, parse_overrides
+from cvpo_jax.options import ConfigError
 from cvpo_jax.plot import plot_run, table
 from cvpo_jax.rundir import load_config
 from cvpo_jax.train import train

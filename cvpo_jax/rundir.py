@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from cvpo_jax import distributed
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
+from cvpo_jax.options import ConfigError
 from cvpo_jax.types import Setup
 
 # Options that shape what a checkpoint holds: a resumed run must keep them.

@@ -13,9 +13,10 @@ from typing import Any
 import jax
 
 from cvpo_jax import devices, exchange, learner, program, rollout
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
 from cvpo_jax.exchange import Exchange
 from cvpo_jax.measure import Measurement, Window, measure
+from cvpo_jax.options import ConfigError
 from cvpo_jax.program import Program
 from cvpo_jax.types import Hyper
 from cvpo_jax.update import update

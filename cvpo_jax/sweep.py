@@ -15,9 +15,10 @@ from pathlib import Path
 import jax
 
 from cvpo_jax import compilation, devices, interrupt, population, program, terminal, trials
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.interrupt import Interruption
+from cvpo_jax.options import ConfigError
 from cvpo_jax.program import Program
 from cvpo_jax.train import train_program
 from cvpo_jax.trials import PROBLEM, Group, Trial

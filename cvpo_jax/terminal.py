@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from cvpo_jax.checkpoint import CheckpointError
-from cvpo_jax.config import ConfigError
+from cvpo_jax.options import ConfigError
 from cvpo_jax.train import TrainingError
 from envs.host_pool import HostError
 

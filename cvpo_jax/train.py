@@ -12,9 +12,10 @@ from orbax.checkpoint import CheckpointManager
 from cvpo_jax import checkpoint, cost, distributed, rundir
 from cvpo_jax.checkpoint import Checkpoint
 from cvpo_jax.clock import Clock
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
 from cvpo_jax.interrupt import Interruption, interruptible
 from cvpo_jax.logs import Row
+from cvpo_jax.options import ConfigError
 from cvpo_jax.program import Program, build
 from cvpo_jax.recorder import Recorder, recording
 from cvpo_jax.redistribute import redistribute

@@ -19,8 +19,8 @@ import jax
 import numpy as np
 
 from cvpo_jax import compilation, rundir, terminal
-from cvpo_jax.config import ConfigError
 from cvpo_jax.episodes import Episodes, make_evaluation, reset_key
+from cvpo_jax.options import ConfigError
 from cvpo_jax.policy import load_state
 from cvpo_jax.program import make_env
 from envs.base import CompiledVectorEnv, VectorEnv

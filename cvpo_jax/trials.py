@@ -8,9 +8,10 @@ from pathlib import Path
 
 from cvpo_jax import population, rundir
 from cvpo_jax.checkpoint import KEEP_LATEST
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
 from cvpo_jax.experiment import parse_overrides
 from cvpo_jax.logs import Row, read_metrics
+from cvpo_jax.options import ConfigError
 
 PROBLEM = "problem.txt"
 Grid = dict[str, list[str]]

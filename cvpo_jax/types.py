@@ -14,10 +14,10 @@ from brax.training.acme.running_statistics import RunningStatisticsState
 from brax.training.types import UInt64
 from flax import struct
 
-from cvpo_jax.config import AlgoConfig
 from cvpo_jax.cost import Controller
 from cvpo_jax.estep import Duals
 from cvpo_jax.networks import Actor, Critics
+from cvpo_jax.options import AlgoConfig
 
 Params = Any
 Metrics = dict[str, jax.Array]

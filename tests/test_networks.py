@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cvpo_jax import networks
-from cvpo_jax.config import MIN_STD
 from cvpo_jax.networks import Actor, Critics
+from cvpo_jax.options import MIN_STD
 
 OBSERVATION = jax.random.normal(jax.random.PRNGKey(0), (7, 5))
 INITIAL_STD, MAX_STD = 0.3, 0.4

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig, report
-from cvpo_jax.config import ConfigError
+from cvpo_jax.options import ConfigError
 
 COSTS = (200.0, 40.0, 20.0)
 
