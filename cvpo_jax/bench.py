@@ -1,6 +1,6 @@
 """Measure an experiment's speed: `python -m cvpo_jax.bench EXPERIMENT [--json] [--section.option value …]`.
 
-`--devices 1,2,4` measures how it scales instead (cvpo_jax.scaling).
+`--environment` measures the environments alone, `--devices 1,2,4` how it scales (cvpo_jax.scaling).
 
 Environment alone, collection with the policy, updates and their parts, evaluation, the whole training loop; each the
 median of several windows, compilation apart. Letters: b states on one device, E critics, K sampled actions.
@@ -28,20 +28,18 @@ from cvpo_jax.types import Batch, Collection, Multipliers, TrainState
 from envs import host_bench
 from envs.host_vector import host_scope
 
-USAGE = "python -m cvpo_jax.bench EXPERIMENT [--json] [--windows N] [--seconds S] [--devices D1,D2,...]"
+USAGE = "python -m cvpo_jax.bench EXPERIMENT [--json] [--windows N] [--seconds S] [--environment | --devices D1,D2,...]"
 ROW = "{:<22} {:>14} {:<12} {:>8} {:>10}"
 
 
-def bench(config: Config, window: Window) -> tuple[list[Measurement], float]:
+def bench(config: Config, window: Window, *, environment_only: bool = False) -> tuple[list[Measurement], float]:
     """All measurements of an experiment, and the floating point operations of an update as XLA counts them.
 
     XLA counts the body of a loop once, so that iterations of the dual's solver beyond the first are left out.
+    With `environment_only` the environments' measurement alone, and NaN.
     """
     program = build(config)
     state, collection = program.start(jax.random.PRNGKey(config.train.seed))
-    state, collection, _ = program.warmup(state, collection)
-    replica = devices.first(state)
-    flops = count_flops(program, replica, devices.first(collection))
     key, steps = jax.random.PRNGKey(0), program.epoch_steps
 
     def run(name: str, unit: str, work: float, function: Callable, *arguments: Any) -> tuple[Measurement, tuple]:
@@ -51,7 +49,11 @@ def bench(config: Config, window: Window) -> tuple[list[Measurement], float]:
     # Host environments cannot go back: what follows goes on from the state that the measurement before it left.
     result, (env_state, _) = run("environment", "steps/s", steps, _environment(program), collection.env_state, env_keys)
     results = [result]
-    collection = collection.replace(env_state=env_state)
+    if environment_only:
+        return results, math.nan
+    state, collection, _ = program.warmup(state, collection.replace(env_state=env_state))
+    replica = devices.first(state)
+    flops = count_flops(program, replica, devices.first(collection))
     result, (state, collection) = run("collection", "steps/s", steps, _collection(program), state, collection)
     results.append(result)
     carry = (state, collection.key, collection.replay)
@@ -156,8 +158,9 @@ def table(results: Sequence[Measurement], flops: float) -> str:
     for result in results:
         numbers = (f"{result.median:,.0f}", result.unit, f"{result.spread:.0%}", f"{result.compile_seconds:.1f}")
         lines.append(ROW.format(result.name, *numbers))
-    operations = f"{flops:,.0f} floating point operations an update on one device, the dual's loops counted once"
-    return "\n".join([*lines, operations, memory.describe()])
+    if math.isfinite(flops):
+        lines.append(f"{flops:,.0f} floating point operations an update on one device, the dual's loops counted once")
+    return "\n".join([*lines, memory.describe()])
 
 
 def command(arguments: Sequence[str]) -> None:
@@ -167,6 +170,7 @@ def command(arguments: Sequence[str]) -> None:
     first.add_argument("--windows", type=int, default=5)
     first.add_argument("--seconds", type=float, default=1.0)
     first.add_argument("--devices", default="")
+    first.add_argument("--environment", action="store_true")
     known, rest = first.parse_known_args(arguments)
     if known.windows < 1:
         raise ConfigError(f"--windows is {known.windows}: at least one is needed")
@@ -175,6 +179,7 @@ def command(arguments: Sequence[str]) -> None:
     default = Config() if rest[0] in ("-h", "--help") else load_experiment(rest.pop(0))
     description = (
         "Measure an experiment's speed: the median of --windows windows (5) of --seconds seconds (1) each. "
+        "--environment: the environments alone, under random actions. "
         "--devices 1,2,4: how it scales over devices instead, each with the environments and batch given here."
     )
     config = parse_overrides(default, rest, USAGE, description).validate()
@@ -186,7 +191,7 @@ def command(arguments: Sequence[str]) -> None:
     # What compiling costs is measured too: a cache of compiled programs would hide it.
     jax.config.update("jax_enable_compilation_cache", False)
     with host_scope():
-        results, flops = bench(config, window)
+        results, flops = bench(config, window, environment_only=known.environment)
     genuine = _compare_genuine(config, known.windows) if config.env.backend == "gymnasium" else None
     if known.json:
         report = {

@@ -62,6 +62,13 @@ def test_every_piece_of_an_experiment_is_measured(tiny_experiment, capsys, monke
         assert row["windows"] == 2
 
 
+def test_the_environments_alone_are_measured(tiny_experiment, capsys, monkeypatch):
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    arguments = [str(tiny_experiment), "--windows", "1", "--seconds", "0.01", "--environment"]
+    assert terminal.main(bench.command, arguments) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["median", "environment", "peak"]
+
+
 @pytest.mark.slow
 def test_host_environments_are_measured_and_compared_with_the_package_s_own(tiny_experiment, capsys, monkeypatch):
     """They cannot go back: each measurement has to go on from the state that the one before it left."""
