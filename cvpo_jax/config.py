@@ -56,7 +56,6 @@ class Config:
         try:
             values = json.loads(text)
             sections = {"env": EnvConfig, "algo": AlgoConfig, "train": TrainConfig, "eval": EvalConfig}
-            values["env"].pop("contacts", None)  # a former option: all environments have exact contacts now
             values["algo"]["hidden"] = tuple(values["algo"]["hidden"])
             return cls(**{k: sections[k](**v) if k in sections else v for k, v in values.items()}).validate()
         except (json.JSONDecodeError, TypeError, KeyError) as error:

@@ -97,7 +97,9 @@ def test_json_of_another_version_is_refused_in_words():
         Config.from_json("{")
 
 
-def test_runs_with_the_former_choice_of_contacts_are_read():
+def test_an_option_that_this_version_lacks_is_refused_and_named():
+    """Overlooking it would evaluate a policy on another task than it was trained on."""
     values = json.loads(Config().to_json())
     values["env"]["contacts"] = "overlap"
-    assert Config.from_json(json.dumps(values)) == Config()
+    with pytest.raises(ConfigError, match="contacts"):
+        Config.from_json(json.dumps(values))
