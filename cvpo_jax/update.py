@@ -12,6 +12,7 @@ from brax.training.acme import running_statistics
 
 from cvpo_jax import cost, critic, devices, mstep
 from cvpo_jax.estep import LAM_MAX, DualSolution, attainable_cost_decrease, solve_dual
+from cvpo_jax.gaussian import Gaussian, stratified_noise
 from cvpo_jax.types import Batch, Metrics, Multipliers, Params, TrainState
 
 MAX_NORMALIZED_LAM = 10.0
@@ -82,9 +83,9 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis: str | N
     setup = state.setup
     observation = batch.policy_observation
     old = setup.actor.apply(state.old_actor, observation)
-    noise = _noise(key, (old.mean.shape[0], setup.samples, setup.action_size), axis)
-    action = old.expand(1).sample(noise)
-    values = setup.critics.apply(state.critics, observation, jnp.clip(action, -1, 1))
+    states = old.mean.shape[0] * devices.count(axis)
+    noise = devices.shard(stratified_noise(key, states, setup.samples, setup.action_size), axis)
+    action, values = sampled_values(state, old, observation, noise)
     solution, metrics = estep(state, values, axis)
     problem = mstep.Problem(
         observation=observation,
@@ -96,6 +97,14 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis: str | N
     state, fit_metrics = fit_policy(state, problem, axis)
     metrics |= fit_metrics | {"policy/scale": devices.mean(old.scale.mean(), axis)}
     return state.replace(duals=solution.duals), metrics
+
+
+def sampled_values(
+    state: TrainState, old: Gaussian, observation: jax.Array, noise: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Actions `[b, K, A]` of the old policy from `noise` like them, and all critics' values `[E, b, K]` of these."""
+    action = old.expand(1).sample(noise)
+    return action, state.setup.critics.apply(state.critics, observation, jnp.clip(action, -1, 1))
 
 
 def fit_policy(state: TrainState, problem: mstep.Problem, axis: str | None) -> tuple[TrainState, Metrics]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cvpo_jax.gaussian import Gaussian, kl_covariance, kl_mean
+from cvpo_jax.gaussian import Gaussian, kl_covariance, kl_mean, stratified_noise
 
 
 def random_gaussian(seed: int, size: int, full: bool) -> Gaussian:
@@ -56,3 +56,19 @@ def test_a_full_gaussian_with_diagonal_factor_is_the_diagonal_one() -> None:
     action = jnp.arange(4.0)
     np.testing.assert_allclose(full.log_prob(action), diagonal.log_prob(action), rtol=1e-6)
     np.testing.assert_allclose(full.sample(action), diagonal.sample(action), rtol=1e-6)
+
+
+def test_stratified_noise_is_standard_normal_and_its_states_and_axes_are_independent() -> None:
+    noise = stratified_noise(jax.random.PRNGKey(3), 4_000, 8, 2)
+    # One value of each state and axis: independent draws, so that Kolmogorov and Smirnov's test applies.
+    first = np.asarray(noise[:, 0], np.float64)
+    assert stats.kstest(first.ravel(), "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(first.T)[0, 1]) < 4 / np.sqrt(len(first))
+    assert abs(np.corrcoef(first[:-1, 0], first[1:, 0])[0, 1]) < 4 / np.sqrt(len(first))
+
+
+def test_stratified_noise_has_one_value_in_each_interval_of_equal_probability() -> None:
+    noise = stratified_noise(jax.random.PRNGKey(4), 50, 8, 3)
+    interval = np.sort(np.floor(8 * stats.norm.cdf(np.asarray(noise, np.float64))), axis=1)
+    np.testing.assert_array_equal(interval, np.broadcast_to(np.arange(8.0)[:, None], interval.shape))
+    assert jnp.isfinite(stratified_noise(jax.random.PRNGKey(5), 50_000, 2, 1)).all()

@@ -1,9 +1,10 @@
-"""Ours, doing what a peer does: `update` and `training` at FSRL's navigation setting, `environment`, `collection`
-and training as Brax's SAC does it (`sac`), on PointButton1.
+"""Ours, doing what a peer does: `update` and `training` at FSRL's navigation setting, `environment` and training as
+Brax's SAC does it (`sac`), on PointButton1. `stratified` is `update` with the 8 samples that serve as 16 (README.md).
 """
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,15 +17,15 @@ from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig, compilation, de
 from cvpo_jax.types import Hyper, Setup, Transition
 from envs import make, vectorise
 
-FSRL = AlgoConfig(gamma=0.995, n_step=3, kl=0.02, target_rate=0.05, reward_critics=1, cost_critics=1)
+FSRL = AlgoConfig(samples=16, gamma=0.995, n_step=3, kl=0.02, target_rate=0.05, reward_critics=1, cost_critics=1)
 OBSERVATION, ACTION = 76, 2
 
 
-def updates() -> Callable[[], float]:
+def updates(algo: AlgoConfig) -> Callable[[], float]:
     """Twenty updates in a call, from random transitions in episodes of 1000 steps."""
-    config, envs, rows, count = Config(algo=FSRL, env=EnvConfig(num_envs=10)), 10, 2000, 20
+    config, envs, rows, count = Config(algo=algo, env=EnvConfig(num_envs=10)), 10, 2000, 20
     sizes = {"observation_size": OBSERVATION, "action_size": ACTION, "num_constraints": 1, "episode_length": 1000}
-    setup = Setup.from_config(FSRL, **sizes)
+    setup = Setup.from_config(algo, **sizes)
     keys = jax.random.split(jax.random.PRNGKey(0), 6)
     ends = jnp.arange(rows)[:, None] % 1000 == 999
     steps = Transition(
@@ -35,7 +36,7 @@ def updates() -> Callable[[], float]:
         done=jnp.zeros((rows, envs)),
         truncation=jnp.broadcast_to(ends, (rows, envs)).astype(jnp.float32),
     )
-    state = learner.init_state(setup, Hyper.from_config(FSRL), keys[4])
+    state = learner.init_state(setup, Hyper.from_config(algo), keys[4])
     carry = devices.strong((state, keys[5], replay.Replay(steps, jnp.int32(0), jnp.int32(rows))))
     learn = partial(program.make_learn(config, 1), axis=None)
     function = jax.jit(lambda *carry: jax.lax.scan(learn, carry, None, length=count)[0], donate_argnums=(0, 1, 2))
@@ -77,7 +78,8 @@ def repeat(function: Callable[..., tuple], arguments: tuple, units: float) -> Ca
 
 
 WORKS: dict[str, Callable[[], Callable[[], float]]] = {
-    "update": updates,
+    "update": partial(updates, FSRL),
+    "stratified": partial(updates, replace(FSRL, samples=8)),
     "training": partial(training, FSRL, 250, 0.2, 1000),
     "environment": environment,
     "sac": partial(training, AlgoConfig(), ENVS, UPDATES_PER_STEP, STEPS),
