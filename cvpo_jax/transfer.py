@@ -4,6 +4,9 @@ Plays each run's latest policy on both, from the same layouts, goals and heading
 with their standard errors, and of the mean difference of the pairs with its 95 % confidence interval: where that holds
 zero, the backends agree. Velocity tasks, which have no layout, begin apart.
 
+What follows the start is drawn anew on either side: `--repeats` plays several episodes of the port from each start and
+takes their mean, so that only the luck of the genuine ones is left, where an episode costs far more.
+
 Letters: E episodes, C constraints.
 """
 
@@ -11,7 +14,7 @@ import argparse
 import dataclasses
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,27 +73,33 @@ def _error(values: np.ndarray) -> float:
     return float(np.std(values)) / math.sqrt(len(values) - 1)
 
 
-def compare(run_dir: Path, *, episodes: int, seed: int = 0) -> list[Comparison]:
-    """Return and each cost of the latest policy in `run_dir`, over `episodes` pairs of episodes."""
+def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0) -> list[Comparison]:
+    """Return and each cost of the latest policy in `run_dir`, over `episodes` starts, `repeats` times on the port."""
     config = rundir.load_config(run_dir)
     port, genuine = (
         jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), played)
-        for played in play(run_dir, episodes=episodes, seed=seed)
+        for played in play(run_dir, episodes=episodes, repeats=repeats, seed=seed)
     )
     costs = zip(config.algo.constraint_limits, port.costs.T, genuine.costs.T, strict=True)
     pairs = [("return", port.returns, genuine.returns), *costs]
     return [Comparison(config.env.id, *pair) for pair in pairs]
 
 
-def play(run_dir: Path, *, episodes: int, seed: int) -> tuple[Episodes, Episodes]:
-    """What the latest policy in `run_dir` comes to on the port and in the genuine environment."""
+def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[Episodes, Episodes]:
+    """What the latest policy in `run_dir` comes to on the port (the mean of `repeats`) and in the genuine environment."""
     config, state, key = rundir.load_config(run_dir), load_state(run_dir), jax.random.PRNGKey(seed)
     port, genuine = (dataclasses.replace(config.env, backend=name) for name in ("brax", "gymnasium"))
     with host_scope():
         host = make_env(dataclasses.replace(config, env=genuine), episodes)
         placed = _placed(make_env(dataclasses.replace(config, env=port), episodes), host, reset_key(key))
-        first, second = (make_evaluation(env, stochastic=False)(state, key) for env in (placed, host))
-        return first, second
+        on_port, on_host = (make_evaluation(env, stochastic=False) for env in (placed, host))
+        return repeated(lambda key: on_port(state, key), key, repeats), on_host(state, key)
+
+
+def repeated(evaluate: Callable[[jax.Array], Episodes], key: jax.Array, repeats: int) -> Episodes:
+    """The mean of what `evaluate` finds with `repeats` keys made of `key`."""
+    played = [evaluate(jax.random.fold_in(key, index)) for index in range(repeats)]
+    return jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *played)
 
 
 def _placed(port: VectorEnv, host: VectorEnv, key: jax.Array) -> VectorEnv:
@@ -115,14 +124,17 @@ def command(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR")
     parser.add_argument("--episodes", type=int, default=100, help="episodes on each backend (default 100)")
+    parser.add_argument("--repeats", type=int, default=1, help="episodes of the port from each start (default 1)")
     parser.add_argument("--seed", type=int, default=0, help="seed of layouts (default 0)")
     options = parser.parse_args(arguments)
     if options.episodes < _FEWEST_EPISODES:
         raise ConfigError(f"--episodes is {options.episodes}: an interval needs at least {_FEWEST_EPISODES}")
+    if options.repeats < 1:
+        raise ConfigError(f"--repeats is {options.repeats}: it must be at least 1")
     compilation.enable_cache()
     comparisons = []
     for run_dir in options.run_dirs:
-        comparisons += compare(run_dir, episodes=options.episodes, seed=options.seed)
+        comparisons += compare(run_dir, episodes=options.episodes, repeats=options.repeats, seed=options.seed)
     print(table(comparisons))
 
 

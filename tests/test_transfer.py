@@ -19,8 +19,8 @@ def run_dir(tmp_path, monkeypatch):
         config = Config(env=EnvConfig(id="Task-v0"), algo=AlgoConfig(constraints=constraints))
         (tmp_path / "config.json").write_text(config.to_json())
 
-        def play(run_dir, *, episodes, seed):
-            assert (run_dir, episodes, seed) == (tmp_path, 100, 0)
+        def play(run_dir, *, episodes, repeats, seed):
+            assert (run_dir, episodes, repeats, seed) == (tmp_path, 100, 1, 0)
             return Episodes(*port), Episodes(*genuine)
 
         monkeypatch.setattr(transfer, "play", play)
@@ -79,6 +79,25 @@ def test_one_cost_has_the_name_of_the_total(run_dir, capsys):
     result = (np.zeros(100), np.ones((100, 1)))
     assert terminal.main(transfer.command, [str(run_dir(result, result))]) == 0
     assert "| cost | 1.00 ± 0.00 | 1.00 ± 0.00 | +0.00 [+0.00, +0.00] | yes |" in capsys.readouterr().out
+
+
+def test_several_episodes_from_each_start_are_different_ones_and_averaged():
+    """The more of them, the closer to what is expected from that start."""
+    expected = np.arange(500.0)
+
+    def evaluate(key):
+        noise = jax.random.normal(key, (500,))
+        return Episodes(expected + noise, expected[:, None] - noise[:, None])
+
+    played = transfer.repeated(evaluate, jax.random.PRNGKey(3), 16)
+    assert played.returns.shape == (500,) and played.costs.shape == (500, 1)
+    assert 0.22 < np.std(played.returns - expected) < 0.28, "a quarter of the noise of one episode"
+    np.testing.assert_allclose(played.costs[:, 0], 2 * expected - played.returns, rtol=1e-4, atol=1e-3)
+
+
+def test_no_repeats_are_refused(tmp_path, capsys):
+    assert terminal.main(transfer.command, [str(tmp_path), "--repeats", "0"]) == terminal.WRONG
+    assert "--repeats is 0" in capsys.readouterr().err
 
 
 def test_too_few_episodes_are_refused(tmp_path, capsys):
