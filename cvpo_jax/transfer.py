@@ -86,7 +86,7 @@ def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0) ->
 
 
 def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[Episodes, Episodes]:
-    """What the latest policy in `run_dir` comes to on the port (the mean of `repeats`) and in the genuine environment."""
+    """What the latest policy in `run_dir` comes to on the port (mean of `repeats`) and in the genuine one."""
     config, state, key = rundir.load_config(run_dir), load_state(run_dir), jax.random.PRNGKey(seed)
     port, genuine = (dataclasses.replace(config.env, backend=name) for name in ("brax", "gymnasium"))
     with host_scope():
