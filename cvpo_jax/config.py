@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 
 from cvpo_jax.options import AlgoConfig, ConfigError, EnvConfig, EvalConfig, TrainConfig, require
@@ -43,7 +44,7 @@ class Config:
         )
         steps = unroll * self.env.num_envs
         iterations = max(1, round(self.train.epoch_steps / steps))
-        warmup = max(self.algo.n_step + 2, -(-self.train.warmup_steps // self.env.num_envs))
+        warmup = unroll * math.ceil(max(self.algo.n_step + 2, self.train.warmup_steps / self.env.num_envs) / unroll)
         return Schedule(unroll=unroll, updates=updates, iterations=iterations, warmup=warmup)
 
     def to_json(self) -> str:
@@ -71,4 +72,4 @@ class Schedule:
     iterations: int
     """Iterations an epoch."""
     warmup: int
-    """Steps of every environment with random actions before the first epoch."""
+    """Steps of every environment with random actions before the first epoch; a multiple of `unroll`."""

@@ -20,9 +20,24 @@ from cvpo_jax.types import Batch, Collection, Hyper, Metrics, Setup, TrainState
 from cvpo_jax.update import update
 from envs.base import VectorEnv
 
-Epoch = Callable[[TrainState, Collection], tuple[TrainState, Collection, Metrics]]
 Parts = tuple[TrainState, Collection]
 """What a checkpoint holds of a trial: one replica of its state, and its collections with a leading axis D."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The warm-up or an epoch of training: both run one compiled loop, since compiling it is what users wait for."""
+
+    loop: Callable[[bool, TrainState, Collection], tuple[TrainState, Collection, Metrics]]
+    warm_up: bool
+
+    def __call__(self, state: TrainState, collection: Collection) -> tuple[TrainState, Collection, Metrics]:
+        """Run it; the arguments are donated."""
+        return self.loop(self.warm_up, state, collection)
+
+    def lower(self, state: TrainState, collection: Collection) -> Any:
+        """As of a jitted function."""
+        return self.loop.lower(self.warm_up, state, collection)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -35,8 +50,8 @@ class Program:
     env: VectorEnv
     setup: Setup
     start: Callable[..., tuple[TrainState, Collection]]
-    warmup: Epoch
-    epoch: Epoch
+    warmup: Phase
+    epoch: Phase
     evaluate: Callable[[TrainState, jax.Array], Episodes]
 
     @property
@@ -137,8 +152,8 @@ def build(config: Config) -> Program:
     setup = make_setup(config, env)
     rows = config.train.replay_size // config.env.num_envs
     place = partial(devices.parallel, chosen=everywhere)
-    warmup = partial(rollout.warm_up, env, steps=schedule.warmup)
-    epoch = make_epoch(config, schedule, env, len(everywhere))
+    one = partial(make_loop(config, schedule, env, len(everywhere)), axis=devices.AXIS)
+    loop = place(one, in_axes=(None, 0, 0), donate_argnums=(1, 2))
     return Program(
         config=config,
         schedule=schedule,
@@ -146,8 +161,8 @@ def build(config: Config) -> Program:
         env=env,
         setup=setup,
         start=partial(_start, config, setup, chosen, place(partial(rollout.start, env, rows))),
-        warmup=place(partial(warmup, axis=devices.AXIS), donate_argnums=(0, 1)),
-        epoch=place(partial(epoch, axis=devices.AXIS), donate_argnums=(0, 1)),
+        warmup=Phase(loop, warm_up=True),
+        epoch=Phase(loop, warm_up=False),
         evaluate=make_evaluation(make_env(config, config.eval.episodes), stochastic=config.eval.stochastic),
     )
 
@@ -201,31 +216,41 @@ def make_learn(config: Config, num_devices: int) -> Callable:
     return learn
 
 
-def make_epoch(config: Config, schedule: Schedule, env: VectorEnv, num_devices: int) -> Callable:
-    """An epoch: `iterations` times `unroll` steps of all environments, then `updates` updates.
+def make_loop(config: Config, schedule: Schedule, env: VectorEnv, num_devices: int) -> Callable:
+    """The loop of training: in each iteration `unroll` steps of all environments, then `updates` updates.
 
-    Written for one device; takes `axis`. Metrics are means over the epoch, `nonfinite` the count of bad values.
+    As a warm-up it acts at random and does not update. Written for one device; takes `axis`. Metrics are means over the
+    epoch, `nonfinite` the count of bad values.
     """
     learn = make_learn(config, num_devices)
 
-    def epoch(
-        state: TrainState, collection: Collection, *, axis: str | None = None
+    def loop(
+        warm_up: jax.Array, state: TrainState, collection: Collection, *, axis: str | None = None
     ) -> tuple[TrainState, Collection, Metrics]:
-        def iteration(carry: tuple, _: None) -> tuple[tuple, tuple]:
-            state, collection = carry
-            state, collection, bad = rollout.collect(
-                env, state, collection, steps=schedule.unroll, random=False, axis=axis
-            )
-            carry = (state, collection.key, collection.replay)
+        def updates(carry: tuple) -> tuple[tuple, Metrics]:
             (state, key, _), metrics = jax.lax.scan(partial(learn, axis=axis), carry, None, length=schedule.updates)
-            return (state, collection.replace(key=key)), (metrics, bad)
+            return (state, key), jax.tree.map(jnp.mean, metrics)
 
-        (state, collection), (metrics, bad) = jax.lax.scan(
-            iteration, (state, collection), None, length=schedule.iterations
-        )
-        sums, episodes = collection.episode.report(axis)
-        bad = devices.total(bad.sum().astype(jnp.float32), axis)
-        metrics = jax.tree.map(jnp.mean, metrics) | {"nonfinite": bad} | episodes
-        return state, collection.replace(episode=sums), metrics
+        def no_updates(carry: tuple) -> tuple[tuple, Metrics]:
+            shapes = jax.eval_shape(updates, carry)[1]
+            return carry[:2], jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
-    return epoch
+        def iteration(_: jax.Array, carry: tuple) -> tuple:
+            state, collection, sums = carry
+            state, collection, bad = rollout.collect(
+                env, state, collection, steps=schedule.unroll, random=warm_up, axis=axis
+            )
+            learning = (state, collection.key, collection.replay)
+            # The replay is not a result of the condition, which might copy it.
+            (state, key), metrics = jax.lax.cond(warm_up, no_updates, updates, learning)
+            metrics |= {"nonfinite": devices.total(bad.astype(jnp.float32), axis)}
+            return state, collection.replace(key=key), jax.tree.map(jnp.add, sums, metrics)
+
+        iterations = jnp.where(warm_up, schedule.warmup // schedule.unroll, schedule.iterations)
+        nothing = no_updates((state, collection.key, collection.replay))[1] | {"nonfinite": jnp.zeros(())}
+        state, collection, sums = jax.lax.fori_loop(0, iterations, iteration, (state, collection, nothing))
+        episodes, episode_metrics = collection.episode.report(axis)
+        metrics = {name: value if name == "nonfinite" else value / iterations for name, value in sums.items()}
+        return state, collection.replace(episode=episodes), metrics | episode_metrics
+
+    return loop

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from brax.training.acme import running_statistics
 from flax import struct
+from jax.typing import ArrayLike
 
 from cvpo_jax import cost, devices, replay
 from cvpo_jax.types import Collection, Metrics, Setup, TrainState, Transition
@@ -94,7 +95,7 @@ def start(env: VectorEnv, rows: int, key: jax.Array) -> Collection:
 
 
 def collect(
-    env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, random: bool, axis: str | None
+    env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, random: ArrayLike, axis: str | None
 ) -> tuple[TrainState, Collection, jax.Array]:
     """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
     # The cost of acting by the mean is measured, as the policy will be used; the running average, which is deployed,
@@ -123,16 +124,17 @@ def collect(
     return _observe(env, state, observations, devices.mean(costs, axis), axis), collection, bad.sum()
 
 
-def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: bool) -> jax.Array:
-    """Actions `[N, A]` in the box: uniform, or the policy's mean in the greedy environments and samples elsewhere."""
-    if random:
-        shape = (*observation.shape[:-1], state.setup.action_size)
-        return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: ArrayLike) -> jax.Array:
+    """Actions `[N, A]` in the box: the policy's mean in the greedy environments and samples elsewhere.
+
+    Where `random` [] holds, uniform in all of them instead.
+    """
     observation = normalize_observation(state, observation)
     greedy = greedy_envs(state.setup, observation.shape[0])
     policy = state.setup.actor.apply(state.actor, observation)
     noise = jax.random.normal(key, policy.mean.shape).at[:greedy].set(0)
-    return jnp.clip(policy.sample(noise), -1, 1)
+    uniform = jax.random.uniform(key, policy.mean.shape, minval=-1.0, maxval=1.0)
+    return jnp.where(random, uniform, jnp.clip(policy.sample(noise), -1, 1))
 
 
 def greedy_envs(setup: Setup, num_envs: int) -> int:
@@ -156,11 +158,3 @@ def _observe(
         controller=cost.measure(state.controller, costs.mean(0), seen, steps, env.episode_length),
         env_steps=state.env_steps + steps * total,
     )
-
-
-def warm_up(
-    env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, axis: str | None
-) -> tuple[TrainState, Collection, Metrics]:
-    """Fill the replay with `steps` random steps of each environment, as an epoch without updates."""
-    state, collection, bad = collect(env, state, collection, steps=steps, random=True, axis=axis)
-    return state, collection, {"nonfinite": devices.total(bad.astype(jnp.float32), axis)}

@@ -140,9 +140,9 @@ class Broken(Bandit):
         return place, reward.at[1].set(jnp.nan), cost.at[2].set(jnp.inf)
 
 
-def test_the_warm_up_counts_values_that_are_not_finite() -> None:
+def test_collection_counts_values_that_are_not_finite() -> None:
     env = Broken(NUM_ENVS)
     collection = rollout.start(env, STEPS, jax.random.PRNGKey(1))
-    state, _, metrics = rollout.warm_up(env, make_state(0.5), collection, steps=6, axis=None)
-    assert metrics["nonfinite"] == 2 * 6
+    state, _, bad = rollout.collect(env, make_state(0.5), collection, steps=6, random=True, axis=None)
+    assert bad == 2 * 6
     assert int(state.env_steps) == 6 * NUM_ENVS
