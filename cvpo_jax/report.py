@@ -28,6 +28,7 @@ COLUMNS = {
     "pooled_return": "return*",
     "pooled_cost": "cost*",
     "worst_cost": "worst*",
+    "measured_cost": "measured*",
     "predicted_cost": "critic*",
     "lam": "lam*",
     "kl_mean": "KL*",
@@ -36,7 +37,8 @@ COLUMNS = {
     "train_excess": "excess",
 }
 """Figures of a run and how the table calls them; a star marks those of the last evaluations. `over` is the share of
-training episodes above the limit, `excess` what the cost of a training episode exceeded the limit by, on the mean."""
+training episodes above the limit, `excess` what the cost of a training episode exceeded the limit by, on the mean.
+`measured` is what the controller saw of episodes in training, `critic` what the critics predicted of them."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def _figures(config: Config, rows: Sequence[Row], last: int) -> dict[str, float]
         "pooled_return": mean("return_mean"),
         "pooled_cost": mean(f"cost{suffix}_mean"),
         "worst_cost": max(row[f"cost{suffix}_mean"] for row in late),
+        "measured_cost": mean(f"cost/measured{suffix}"),
         "predicted_cost": mean(f"cost/predicted{suffix}"),
         "lam": mean(f"estep/lam_normalized{suffix}"),
         "kl_mean": mean("mstep/kl_mean_ratio"),

@@ -20,6 +20,7 @@ def write_run(folder: Path, seed: int, final_cost: float) -> Path:
     with (folder / "metrics.jsonl").open("w") as file:
         for index, cost in enumerate((*COSTS[:2], final_cost)):
             row = {"updates": 1000 * (index + 1), "seconds": 60.0 * (index + 1), "return_mean": 10.0 + index}
+            row |= {"cost/measured": cost + 1} if index < 2 else {}
             row |= {"cost_mean": cost, "train/cost": 2 * cost if index < 2 else None, "train/share_over_limit": 0.5}
             file.write(json.dumps(row) + "\n")
     return folder
@@ -31,6 +32,7 @@ def test_figures_of_a_run(tmp_path: Path) -> None:
     assert (figures["return"], figures["cost"]) == (12.0, 20.0)
     assert (figures["pooled_return"], figures["pooled_cost"], figures["worst_cost"]) == (11.5, 30.0, 40.0)
     assert figures["train_excess"] == (370 + 50) / 2
+    assert figures["measured_cost"] == 41, "where it was not measured it is left out"
     assert math.isnan(figures["lam"])
 
 
