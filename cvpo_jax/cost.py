@@ -17,12 +17,12 @@ from jax.typing import ArrayLike
 # How the pressure is made from the error, the log ratio of the measured cost to what is aimed at.
 MAX_PRESSURE = 3.0
 INITIAL_INTEGRAL = 0.8  # near where tasks settle
-PROPORTIONAL = 0.3
+PROPORTIONAL = 0.4
 DERIVATIVE = 1.0
-INTEGRAL_RATE = 1 / 12_000  # an update
+INTEGRAL_RATE = 1 / 10_000  # an update
 TARGET_SHARE = 0.85  # of the limit
 SMALLEST_LIMIT_SHARE = 1e-3  # of an episode's steps: keeps the ratio finite at a limit of 0
-LOWEST_ERROR, HIGHEST_ERROR = -2.0, 1.0
+LOWEST_ERROR, HIGHEST_ERROR = -2.0, 0.7
 SLACK_ERROR, RELEASE = -1.0, 1.0  # the constraint is let go where cost is further below its limit than this
 
 # How the limit is approached.
@@ -37,8 +37,9 @@ FAST_EPISODES, SLOW_EPISODES = 0.5, 2.0
 class Controller(struct.PyTreeNode):
     """What the controller remembers; all `[C]`."""
 
-    fast: jax.Array  # running mean cost of an environment step, over about half an episode
+    fast: jax.Array  # running mean cost of a step by policies' means, over about half an episode
     slow: jax.Array  # the same over two episodes
+    deployed: jax.Array  # running mean cost of a step by the mean of the average policy alone, over two episodes
     integral: jax.Array
     reference: jax.Array  # the error that is aimed at for now: it leads from where cost began down to 0
 
@@ -49,6 +50,7 @@ def initial_controller(num_constraints: int) -> Controller:
     return Controller(
         fast=jnp.zeros(num_constraints),
         slow=jnp.zeros(num_constraints),
+        deployed=jnp.zeros(num_constraints),
         integral=jnp.full(num_constraints, INITIAL_INTEGRAL),
         reference=jnp.full(num_constraints, LOOSEST_REFERENCE + FREE_UPDATES * DESCENT_RATE),
     )
@@ -66,15 +68,27 @@ def episodic_cost(discounted: jax.Array, gamma: jax.Array, episode_length: int) 
 
 
 def measure(
-    controller: Controller, mean_cost: jax.Array, seen: jax.Array, steps: int, episode_length: int
+    controller: Controller,
+    mean_cost: jax.Array,
+    deployed_cost: jax.Array,
+    seen: jax.Array,
+    steps: int,
+    episode_length: int,
 ) -> Controller:
-    """Take the mean cost `[C]` of the last `steps` steps into the running means; `seen` [] steps came before them."""
+    """Take the mean costs `[C]` of the last `steps` steps into the running means; `seen` [] steps came before them.
 
-    def mix(rate: jax.Array, episodes: float) -> jax.Array:
+    `mean_cost` is that of newest and average policy together, which tells sooner; `deployed_cost` the average's alone.
+    """
+
+    def mix(rate: jax.Array, cost: jax.Array, episodes: float) -> jax.Array:
         share = jnp.maximum(steps / (episodes * episode_length), steps / (seen + steps))
-        return rate + jnp.minimum(share, 1.0) * (mean_cost - rate)
+        return rate + jnp.minimum(share, 1.0) * (cost - rate)
 
-    return controller.replace(fast=mix(controller.fast, FAST_EPISODES), slow=mix(controller.slow, SLOW_EPISODES))
+    return controller.replace(
+        fast=mix(controller.fast, mean_cost, FAST_EPISODES),
+        slow=mix(controller.slow, mean_cost, SLOW_EPISODES),
+        deployed=mix(controller.deployed, deployed_cost, SLOW_EPISODES),
+    )
 
 
 def error(rate: jax.Array, limit: jax.Array, episode_length: int) -> jax.Array:
@@ -84,16 +98,24 @@ def error(rate: jax.Array, limit: jax.Array, episode_length: int) -> jax.Array:
 
 
 def expected_error(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
-    """The error `[C]` that the present trend leads to: cost follows pressure late, so that its trend tells first."""
-    now, before = (error(rate, limit, episode_length) for rate in (controller.fast, controller.slow))
-    expected = now + DERIVATIVE * (now - before)
+    """The error `[C]` of the deployed policy that the present trend leads to, less what is aimed at for now.
+
+    Cost follows pressure late, so that its trend tells first. The trend is seen soonest in all policies' cost; what the
+    deployed policy's lies above or below that, by task, is added.
+    """
+    now, before, deployed = (
+        error(rate, limit, episode_length) for rate in (controller.fast, controller.slow, controller.deployed)
+    )
+    expected = now + DERIVATIVE * (now - before) + (deployed - before)
     return jnp.clip(expected - controller.reference, LOWEST_ERROR, HIGHEST_ERROR)
 
 
 def integrate(controller: Controller, limit: jax.Array, episode_length: int) -> Controller:
     """Move integral and reference by one update."""
     free = _free(controller)
-    step = jnp.where(free, 0, INTEGRAL_RATE * expected_error(controller, limit, episode_length))
+    # The excess itself, not its logarithm: it has a mean of zero where mean cost, not its geometric mean, is as asked.
+    excess = jnp.minimum(jnp.expm1(expected_error(controller, limit, episode_length)), HIGHEST_ERROR)
+    step = jnp.where(free, 0, INTEGRAL_RATE * excess)
     present = error(controller.slow, limit, episode_length)
     reference = jnp.where(free, controller.reference, jnp.minimum(controller.reference, present))
     return controller.replace(

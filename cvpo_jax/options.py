@@ -105,7 +105,7 @@ class AlgoConfig:
     max_std: float = 0.4
     """Largest standard deviation: a wide policy cannot steer finely, and its own noise costs."""
     greedy_share: float = 0.5
-    """Share of the environments that act by the policy's mean; their cost is what the limit is held by."""
+    """Share of the environments that act by a mean, half of them by the average policy's; the limit is held by them."""
     reward_critics: int = 2
     """Critics for reward; the least of their values counts, since a policy finds what one of them overrates."""
     cost_critics: int = 2

@@ -98,9 +98,9 @@ def collect(
     env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, random: ArrayLike, axis: str | None
 ) -> tuple[TrainState, Collection, jax.Array]:
     """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
-    # The cost of acting by the mean is measured, as the policy will be used; the running average, which is deployed,
-    # lags a thousand updates behind and would make the controller swing. Without greedy environments, of exploring.
-    measured = greedy_envs(state.setup, env.num_envs) or env.num_envs
+    # The cost of acting by the mean is measured, as the policy will be used. Without greedy environments, of exploring.
+    greedy = greedy_envs(state.setup, env.num_envs) or env.num_envs
+    deployed = deployed_envs(state.setup, env.num_envs) or greedy
 
     def step(collection: Collection, _: None) -> tuple[Collection, tuple]:
         key, key_action = jax.random.split(collection.key)
@@ -118,34 +118,44 @@ def collect(
         sums = collection.episode.add(transition, state.hyper.cost_limit, env.episode_length)
         bad = sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost))
         stored = replay.insert(collection.replay, transition)
-        return Collection(env_state, stored, sums, key), (observation, transition.cost[:measured].mean(0), bad)
+        costs = transition.cost[:greedy].mean(0), transition.cost[:deployed].mean(0)
+        return Collection(env_state, stored, sums, key), (observation, costs, bad)
 
     collection, (observations, costs, bad) = jax.lax.scan(step, collection, None, length=steps)
-    return _observe(env, state, observations, devices.mean(costs, axis), axis), collection, bad.sum()
+    costs = devices.mean(jax.tree.map(lambda x: x.mean(0), costs), axis)
+    return _observe(env, state, observations, costs, axis), collection, bad.sum()
 
 
 def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: ArrayLike) -> jax.Array:
-    """Actions `[N, A]` in the box: the policy's mean in the greedy environments and samples elsewhere.
+    """Actions `[N, A]` in the box, or uniform ones where `random` [] holds.
 
-    Where `random` [] holds, uniform in all of them instead.
+    The first environments act by the mean of the average policy, the next ones by the newest policy's, the others by
+    samples of the newest.
     """
+    setup, num_envs = state.setup, observation.shape[0]
     observation = normalize_observation(state, observation)
-    greedy = greedy_envs(state.setup, observation.shape[0])
-    policy = state.setup.actor.apply(state.actor, observation)
-    noise = jax.random.normal(key, policy.mean.shape).at[:greedy].set(0)
+    policy = setup.actor.apply(state.actor, observation)
+    noise = jax.random.normal(key, policy.mean.shape).at[: greedy_envs(setup, num_envs)].set(0)
+    deployed = deployed_envs(setup, num_envs)
+    action = policy.sample(noise).at[:deployed].set(setup.actor.apply(state.average_actor, observation[:deployed]).mean)
     uniform = jax.random.uniform(key, policy.mean.shape, minval=-1.0, maxval=1.0)
-    return jnp.where(random, uniform, jnp.clip(policy.sample(noise), -1, 1))
+    return jnp.where(random, uniform, jnp.clip(action, -1, 1))
 
 
 def greedy_envs(setup: Setup, num_envs: int) -> int:
-    """How many of the environments, the first ones, act by the mean of the policy."""
+    """How many of the environments, the first ones, act by the mean of a policy."""
     return round(setup.greedy_share * num_envs)
 
 
+def deployed_envs(setup: Setup, num_envs: int) -> int:
+    """How many of these, the first ones, act by the average policy, which is evaluated and saved."""
+    return greedy_envs(setup, num_envs) // 2
+
+
 def _observe(
-    env: VectorEnv, state: TrainState, observations: jax.Array, costs: jax.Array, axis: str | None
+    env: VectorEnv, state: TrainState, observations: jax.Array, costs: tuple[jax.Array, jax.Array], axis: str | None
 ) -> TrainState:
-    """Update counters, observation statistics `[steps, N, O]` and the controller's measurement `[steps, C]`."""
+    """Update counters, observation statistics `[steps, N, O]` and the controller's measurements, two of `[C]`."""
     steps = observations.shape[0]
     total = env.num_envs * devices.count(axis)
     # A constant feature has no spread of its own: the floor keeps rounding from being blown up to unit size.
@@ -155,6 +165,6 @@ def _observe(
     seen = state.env_steps.lo / total
     return state.replace(
         observation_statistics=statistics,
-        controller=cost.measure(state.controller, costs.mean(0), seen, steps, env.episode_length),
+        controller=cost.measure(state.controller, *costs, seen, steps, env.episode_length),
         env_steps=state.env_steps + steps * total,
     )

@@ -140,7 +140,7 @@ def estep(state: TrainState, values: jax.Array, axis: str | None) -> tuple[DualS
     lam_max = jnp.minimum(MAX_NORMALIZED_LAM / (spread + 1e-6), LAM_MAX)
     solution = solve_dual(reward, costs, threshold, hyper.kl, warm_start=state.duals, lam_max=lam_max)
     predicted = cost.episodic_cost(mean_cost, hyper.gamma, setup.episode_length)
-    measured = state.controller.fast * setup.episode_length
+    measured, deployed = (rate * setup.episode_length for rate in (state.controller.fast, state.controller.deployed))
     metrics = {
         "estep/eta": solution.eta,
         "estep/kl_ratio": solution.kl / hyper.kl,
@@ -153,6 +153,7 @@ def estep(state: TrainState, values: jax.Array, axis: str | None) -> tuple[DualS
             f"estep/lam_normalized{suffix}": solution.lam[index] * spread[index],
             f"cost/predicted{suffix}": predicted[index],
             f"cost/measured{suffix}": measured[index],
+            f"cost/deployed{suffix}": deployed[index],
             f"cost/threshold{suffix}": threshold[index],
             f"cost/pressure{suffix}": pressure[index],
             f"cost/reference{suffix}": state.controller.reference[index],

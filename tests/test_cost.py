@@ -27,7 +27,7 @@ def measured(
 ) -> cost.Controller:
     """A controller that saw episodes of this cost for long, or lately after others."""
     fast, slow = episode_cost / T, (episode_cost if before is None else before) / T
-    return cost.Controller(*(jnp.array([value]) for value in (fast, slow, integral, reference)))
+    return cost.Controller(*(jnp.array([value]) for value in (fast, slow, slow, integral, reference)))
 
 
 def test_pressure_rises_with_the_measured_cost_and_falls_with_slack() -> None:
@@ -42,7 +42,19 @@ def test_pressure_rises_with_the_measured_cost_and_falls_with_slack() -> None:
 def test_a_falling_cost_relieves_before_the_limit_is_reached() -> None:
     steady, falling = measured(40), measured(40, before=60)
     assert cost.pressure(falling, LIMIT, T)[0] < cost.pressure(steady, LIMIT, T)[0]
-    assert cost.integrate(falling, LIMIT, T).integral[0] < cost.integrate(steady, LIMIT, T).integral[0]
+
+
+def test_the_integral_follows_the_policy_that_is_deployed() -> None:
+    """It rests where the mean, not the geometric mean, of the deployed policy's cost is as aimed, not the newest's."""
+    aim = cost.TARGET_SHARE * float(LIMIT[0])
+    steps = [
+        float(cost.integrate(measured(80).replace(deployed=jnp.array([share * aim / T])), LIMIT, T).integral[0]) - 0.5
+        for share in (0.5, 1.0, 1.5)
+    ]
+    assert steps[1] == pytest.approx(0, abs=1e-7)
+    # Float32 near 0.5 resolves 6e-8, and a floor of one step in a thousand keeps the ratio off exactly one half.
+    assert steps[2] == pytest.approx(0.5 * cost.INTEGRAL_RATE, rel=0.06)
+    assert steps[0] == pytest.approx(-steps[2], abs=1.2e-7)
 
 
 def test_the_integral_stays_in_its_range_and_recovers() -> None:
@@ -57,7 +69,7 @@ def test_the_integral_stays_in_its_range_and_recovers() -> None:
 
 def test_the_limit_is_approached_from_the_cost_that_free_learning_had() -> None:
     """Free at first; then the reference starts at the cost found, and leads down to the limit at its rate."""
-    controller = cost.initial_controller(1).replace(fast=jnp.array([0.3]), slow=jnp.array([0.3]))
+    controller = measured(300, reference=float(cost.initial_controller(1).reference[0]), integral=cost.INITIAL_INTEGRAL)
     integrate = jax.jit(lambda controller: cost.integrate(controller, LIMIT, T))
     for _ in range(cost.FREE_UPDATES - 20):
         controller = integrate(controller)
@@ -86,11 +98,13 @@ def test_a_limit_of_zero_is_finite_and_presses_on() -> None:
 def test_running_means_start_as_plain_means_and_forget_exponentially() -> None:
     controller = cost.initial_controller(1)
     for step, value in enumerate([1.0, 0.0, 0.5]):
-        controller = cost.measure(controller, jnp.array([value]), jnp.float32(step), 1, T)
+        controller = cost.measure(controller, jnp.array([value]), jnp.array([2 * value]), jnp.float32(step), 1, T)
     assert controller.fast[0] == pytest.approx(0.5)
-    later = cost.measure(controller, jnp.array([1.5]), jnp.float32(10 * T), 1, T)
+    assert controller.deployed[0] == pytest.approx(1.0)
+    later = cost.measure(controller, jnp.array([1.5]), jnp.array([0.0]), jnp.float32(10 * T), 1, T)
     assert later.fast[0] == pytest.approx(0.5 + 1.0 / (cost.FAST_EPISODES * T), rel=1e-4)
     assert later.slow[0] == pytest.approx(0.5 + 1.0 / (cost.SLOW_EPISODES * T), rel=1e-4)
+    assert later.deployed[0] == pytest.approx(1.0 - 1.0 / (cost.SLOW_EPISODES * T), rel=1e-4)
 
 
 @pytest.mark.parametrize("pressure", [0.5, 1.5, 3.0])

@@ -40,11 +40,14 @@ def greedy() -> tuple:
     return collected(Chain(NUM_ENVS), make_state(1.0), random=False)
 
 
-def test_the_first_environments_act_by_the_mean_and_the_others_explore() -> None:
+def test_the_first_environments_act_by_means_of_average_and_newest_and_the_others_explore() -> None:
     state, observation = make_state(0.25), jnp.tile(jnp.array([1.0, 0.0]), (4000, 1))
+    state = state.replace(average_actor=jax.tree.map(lambda x: x + 0.01, state.actor))
     action = rollout.act(state, observation, jax.random.PRNGKey(2), random=False)
-    policy = state.setup.actor.apply(state.actor, observation)
-    np.testing.assert_array_equal(action[:1000], jnp.clip(policy.mean[:1000], -1, 1))
+    average, policy = (state.setup.actor.apply(actor, observation) for actor in (state.average_actor, state.actor))
+    assert jnp.abs(average.mean - policy.mean).min() > 1e-3
+    np.testing.assert_allclose(action[:500], average.mean[:500], atol=1e-6)
+    np.testing.assert_array_equal(action[500:1000], policy.mean[500:1000])
     assert action[1000:].std() == pytest.approx(float(policy.scale[0, 0]), rel=0.1)
     assert jnp.abs(action).max() <= 1
     assert rollout.greedy_envs(make_state(0.0).setup, 8) == 0
@@ -119,9 +122,11 @@ def test_the_controller_measures_the_greedy_environments_only(explored) -> None:
     state, _, _, rows = explored
     # The first measurement is taken whole.
     np.testing.assert_allclose(state.controller.fast, rows.cost[:, : NUM_ENVS // 2].mean((0, 1)), rtol=1e-5)
+    np.testing.assert_allclose(state.controller.deployed, rows.cost[:, : NUM_ENVS // 4].mean((0, 1)), rtol=1e-5)
     assert abs(rows.cost[:, NUM_ENVS // 2 :].mean() - rows.cost[:, : NUM_ENVS // 2].mean()) > 1e-3
     everyone, _, _, rows = collected(Bandit(NUM_ENVS), make_state(0.0), random=True)
-    np.testing.assert_allclose(everyone.controller.fast, rows.cost.mean((0, 1)), rtol=1e-5)
+    for rate in (everyone.controller.fast, everyone.controller.deployed):
+        np.testing.assert_allclose(rate, rows.cost.mean((0, 1)), rtol=1e-5)
 
 
 def test_steps_are_counted_and_observations_described(greedy) -> None:
