@@ -16,7 +16,7 @@ from brax.envs import State
 from cvpo_jax import devices, learner, program, rollout
 from cvpo_jax.config import Config
 from cvpo_jax.episodes import Episodes, make_evaluation
-from cvpo_jax.program import Parts, Phase, Program
+from cvpo_jax.program import Parts, Program
 from cvpo_jax.types import Collection, Hyper, Metrics, Setup, TrainState
 from envs.base import VectorEnv
 
@@ -163,7 +163,6 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> Population:
         return devices.parallel(jax.vmap(function), chosen)
 
     loop = jax.vmap(program.make_loop(config, schedule, env, 1), in_axes=(None, 0, 0))
-    loop = devices.parallel(loop, chosen, in_axes=(None, 0, 0), donate_argnums=(1, 2))
     return Population(
         config=config,
         schedule=schedule,
@@ -171,8 +170,7 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> Population:
         env=env,
         setup=setup,
         start=place(partial(_begin, setup, env, rows)),
-        warmup=Phase(loop, warm_up=True),
-        epoch=Phase(loop, warm_up=False),
+        **program.make_phases(loop, chosen),
         evaluate=place(make_evaluation(evaluation_env, stochastic=config.eval.stochastic)),
         trials=tuple(configs),
     )

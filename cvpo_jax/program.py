@@ -24,12 +24,16 @@ Parts = tuple[TrainState, Collection]
 """What a checkpoint holds of a trial: one replica of its state, and its collections with a leading axis D."""
 
 
+Loop = Callable[[jax.Array, TrainState, Collection], tuple[TrainState, Collection, Metrics]]
+
+
 @dataclass(frozen=True)
 class Phase:
     """The warm-up or an epoch of training: both run one compiled loop, since compiling it is what users wait for."""
 
-    loop: Callable[[bool, TrainState, Collection], tuple[TrainState, Collection, Metrics]]
-    warm_up: bool
+    loop: Loop
+    warm_up: jax.Array
+    """Which of the two, `[D]`: on the devices, so that an epoch need not transfer it."""
 
     def __call__(self, state: TrainState, collection: Collection) -> tuple[TrainState, Collection, Metrics]:
         """Run it; the arguments are donated."""
@@ -38,6 +42,13 @@ class Phase:
     def lower(self, state: TrainState, collection: Collection) -> Any:
         """As of a jitted function."""
         return self.loop.lower(self.warm_up, state, collection)  # type: ignore[attr-defined]
+
+
+def make_phases(loop: Callable, chosen: list[jax.Device]) -> dict[str, Phase]:
+    """The fields `warmup` and `epoch` of a program, from its loop on one device, of which the flag comes first."""
+    parallel = devices.parallel(loop, chosen=devices.everywhere(chosen), donate_argnums=(1, 2))
+    flags = (devices.replicate(jnp.array(value), chosen) for value in (True, False))
+    return dict(zip(("warmup", "epoch"), (Phase(parallel, flag) for flag in flags), strict=True))
 
 
 @dataclass(frozen=True)
@@ -151,18 +162,15 @@ def build(config: Config) -> Program:
     env = make_env(config, config.env.num_envs // len(everywhere), staggered=True)
     setup = make_setup(config, env)
     rows = config.train.replay_size // config.env.num_envs
-    place = partial(devices.parallel, chosen=everywhere)
-    one = partial(make_loop(config, schedule, env, len(everywhere)), axis=devices.AXIS)
-    loop = place(one, in_axes=(None, 0, 0), donate_argnums=(1, 2))
+    loop = partial(make_loop(config, schedule, env, len(everywhere)), axis=devices.AXIS)
     return Program(
         config=config,
         schedule=schedule,
         chosen=chosen,
         env=env,
         setup=setup,
-        start=partial(_start, config, setup, chosen, place(partial(rollout.start, env, rows))),
-        warmup=Phase(loop, warm_up=True),
-        epoch=Phase(loop, warm_up=False),
+        start=partial(_start, config, setup, chosen, devices.parallel(partial(rollout.start, env, rows), everywhere)),
+        **make_phases(loop, chosen),
         evaluate=make_evaluation(make_env(config, config.eval.episodes), stochastic=config.eval.stochastic),
     )
 
