@@ -1,6 +1,6 @@
 """Measure an experiment's speed: `python -m cvpo_jax.bench EXPERIMENT [--json] [--section.option value …]`.
 
-`--environment` measures the environments alone, `--devices 1,2,4` how it scales (cvpo_jax.scaling).
+`--environment` measures the environments alone and what resets add, `--devices 1,2,4` how it scales (cvpo_jax.scaling).
 
 Environment alone, collection with the policy, updates and their parts, evaluation, the whole training loop; each the
 median of several windows, compilation apart. Letters: b states on one device, E critics, K sampled actions.
@@ -22,9 +22,10 @@ from cvpo_jax import devices, memory, mstep, networks, rollout, scaling, termina
 from cvpo_jax.config import Config
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.gaussian import stratified_noise
-from cvpo_jax.measure import Measurement, Window, measure
+from cvpo_jax.measure import Measurement, Window, compiled, measure
 from cvpo_jax.options import ConfigError
 from cvpo_jax.program import Program, build, make_draw
+from cvpo_jax.resets import Resets, measure_resets
 from cvpo_jax.types import Batch, Collection, Multipliers, TrainState
 from envs import host_bench
 from envs.host_vector import host_scope
@@ -33,11 +34,23 @@ USAGE = "python -m cvpo_jax.bench EXPERIMENT [--json] [--windows N] [--seconds S
 ROW = "{:<22} {:>14} {:<12} {:>8} {:>10}"
 
 
-def bench(config: Config, window: Window, *, environment_only: bool = False) -> tuple[list[Measurement], float]:
+def bench_environment(config: Config, window: Window) -> tuple[Measurement, Resets | None]:
+    """The environments alone, and what resets add; None where that cannot be told apart (host environments)."""
+    program = build(config)
+    _, collection = program.start(jax.random.PRNGKey(config.train.seed))
+    start, keys = collection.env_state, _env_keys(program)
+    loop = compiled(_environment(program), (start, keys))
+    length = program.schedule.iterations * program.schedule.unroll
+    result, _ = measure("environment", "steps/s", program.epoch_steps, loop, (start, keys), window)
+    if config.env.backend == "gymnasium" or length >= program.env.episode_length:
+        return result, None
+    return result, measure_resets(loop.call, start, keys, length, program.env.episode_length, window)
+
+
+def bench(config: Config, window: Window) -> tuple[list[Measurement], float]:
     """All measurements of an experiment, and the floating point operations of an update as XLA counts them.
 
     XLA counts the body of a loop once, so that iterations of the dual's solver beyond the first are left out.
-    With `environment_only` the environments' measurement alone, and NaN.
     """
     program = build(config)
     state, collection = program.start(jax.random.PRNGKey(config.train.seed))
@@ -46,12 +59,10 @@ def bench(config: Config, window: Window, *, environment_only: bool = False) -> 
     def run(name: str, unit: str, work: float, function: Callable, *arguments: Any) -> tuple[Measurement, tuple]:
         return measure(name, unit, work, function, arguments, window)
 
-    env_keys = jnp.tile(key, (len(program.chosen), 1))
     # Host environments cannot go back: what follows goes on from the state that the measurement before it left.
-    result, (env_state, _) = run("environment", "steps/s", steps, _environment(program), collection.env_state, env_keys)
+    arguments = collection.env_state, _env_keys(program)
+    result, (env_state, _) = run("environment", "steps/s", steps, _environment(program), *arguments)
     results = [result]
-    if environment_only:
-        return results, math.nan
     state, collection, _ = program.warmup(state, collection.replace(env_state=env_state))
     replica = devices.first(state)
     flops = count_flops(program, replica, devices.first(collection))
@@ -67,6 +78,11 @@ def bench(config: Config, window: Window, *, environment_only: bool = False) -> 
     # Last, since it donates its arguments.
     results.append(run("training", "steps/s", steps, program.epoch, state, collection)[0])
     return results, flops
+
+
+def _env_keys(program: Program) -> jax.Array:
+    """A key for each device."""
+    return jnp.tile(jax.random.PRNGKey(0), (len(program.chosen), 1))
 
 
 def _environment(program: Program) -> Callable:
@@ -179,7 +195,7 @@ def command(arguments: Sequence[str]) -> None:
     default = Config() if rest[0] in ("-h", "--help") else load_experiment(rest.pop(0))
     description = (
         "Measure an experiment's speed: the median of --windows windows (5) of --seconds seconds (1) each. "
-        "--environment: the environments alone, under random actions. "
+        "--environment: the environments alone, under random actions, and what resets add. "
         "--devices 1,2,4: how it scales over devices instead, each with the environments and batch given here."
     )
     config = parse_overrides(default, rest, USAGE, description).validate()
@@ -190,19 +206,27 @@ def command(arguments: Sequence[str]) -> None:
         return
     # What compiling costs is measured too: a cache of compiled programs would hide it.
     jax.config.update("jax_enable_compilation_cache", False)
+    flops, resets = math.nan, None
     with host_scope():
-        results, flops = bench(config, window, environment_only=known.environment)
+        if known.environment:
+            result, resets = bench_environment(config, window)
+            results = [result]
+        else:
+            results, flops = bench(config, window)
     genuine = _compare_genuine(config, known.windows) if config.env.backend == "gymnasium" else None
     if known.json:
-        report = {
+        report: dict[str, Any] = {
             "flops_per_update": flops if math.isfinite(flops) else None,
             "peak_host_bytes": memory.peak_host_bytes(),
             "peak_device_bytes": memory.peak_device_bytes(),
             "measurements": [result.summary() for result in results],
         }
+        report |= {"resets": resets.summary()} if resets else {}
         print(json.dumps(report | ({"genuine": genuine} if genuine else {})))
     else:
         print(table(results, flops))
+        if resets:
+            print(resets.describe())
         if genuine:
             print(host_bench.table(genuine))
 

@@ -49,23 +49,36 @@ class Window:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled function, and how long compiling it took."""
+
+    call: Callable[..., tuple]
+    seconds: float
+
+
+def compiled(function: Callable[..., tuple], arguments: tuple) -> Compiled:
+    """`function`, a `jit` or `pmap`, traced and compiled for `arguments`."""
+    begin = time.perf_counter()
+    call = function.lower(*arguments).compile()  # type: ignore[attr-defined]
+    return Compiled(call, time.perf_counter() - begin)
+
+
 def measure(
-    name: str, unit: str, work: float, function: Callable[..., tuple], arguments: tuple, window: Window
+    name: str, unit: str, work: float, function: Callable[..., tuple] | Compiled, arguments: tuple, window: Window
 ) -> tuple[Measurement, tuple]:
-    """Time `function`, a `jit` or `pmap` whose result begins with the arguments of its next call.
+    """Time `function`, a `jit` or `pmap` (or either compiled) whose result begins with the arguments of its next call.
 
     A call does `work` units; the first is not timed. Returns the last arguments too, since the first may be donated.
     """
-    begin = time.perf_counter()
-    compiled = function.lower(*arguments).compile()  # type: ignore[attr-defined]
-    compile_seconds = time.perf_counter() - begin
-    arguments = jax.block_until_ready(compiled(*arguments))[: len(arguments)]
+    made = function if isinstance(function, Compiled) else compiled(function, arguments)
+    arguments = jax.block_until_ready(made.call(*arguments))[: len(arguments)]
     rates = []
     for _ in range(window.count):
         calls, begin = 0, time.perf_counter()
         while (elapsed := time.perf_counter() - begin) < window.seconds or not calls:
             # Blocked each time: unblocked calls with collectives abort on forced CPU devices.
-            arguments = jax.block_until_ready(compiled(*arguments))[: len(arguments)]
+            arguments = jax.block_until_ready(made.call(*arguments))[: len(arguments)]
             calls += 1
         rates.append(calls * work / elapsed)
-    return Measurement(name, unit, compile_seconds, tuple(rates)), arguments
+    return Measurement(name, unit, made.seconds, tuple(rates)), arguments

@@ -5,9 +5,11 @@ import time
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from brax.envs import State
 
-from cvpo_jax import bench, program, terminal
+from cvpo_jax import bench, program, resets, terminal
 from cvpo_jax.measure import Measurement, Window, measure
 from envs import host_bench
 from envs.host_vector import HostVectorEnv
@@ -66,7 +68,31 @@ def test_the_environments_alone_are_measured(tiny_experiment, capsys, monkeypatc
     monkeypatch.setattr(jax.config, "update", lambda *_: None)
     arguments = [str(tiny_experiment), "--windows", "1", "--seconds", "0.01", "--environment"]
     assert terminal.main(bench.command, arguments) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["median", "environment", "peak"]
+    first = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert first == ["median", "environment", "peak", "step"]
+    assert terminal.main(bench.command, [*arguments, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["resets"]
+    assert told["resets_per_step"] == 16 / 50, "16 environments, each in a phase of its own"
+    assert told["share_of_stepping"] == pytest.approx(0.32 * told["reset_seconds"] / told["step_seconds"])
+
+
+def test_what_resets_add_to_stepping() -> None:
+    """Four steps of 20 ms a call; a reset in each that ends an episode takes 40 ms."""
+
+    def run(state, keys):
+        ends = np.asarray(state.info["length"] - state.info["steps"])
+        time.sleep(sum(0.02 + 0.04 * bool(np.any(ends == step)) for step in range(1, 5)))
+        return state, keys
+
+    zero = jnp.zeros((1, 8), jnp.int32)
+    state = State(None, jnp.zeros((1, 8, 1)), zero, zero, info={"steps": zero, "length": zero})
+    result = resets.measure_resets(run, state, jnp.zeros((1, 2)), 4, 100, Window(count=3, seconds=0.02))
+    assert result.step_seconds == pytest.approx(0.02, rel=0.4)
+    assert result.reset_seconds == pytest.approx(0.04, rel=0.4)
+    assert result.resets_per_step == 0.08
+    assert result.share == pytest.approx(0.08 * result.reset_seconds / result.step_seconds)
+    with pytest.raises(ValueError, match="fewer than the 4 of an episode"):
+        resets.measure_resets(run, state, jnp.zeros((1, 2)), 4, 4, Window(count=1, seconds=0.0))
 
 
 @pytest.mark.slow
