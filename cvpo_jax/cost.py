@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 # How the pressure is made from the error, the log ratio of the measured cost to what is aimed at.
 MAX_PRESSURE = 3.0
 INITIAL_INTEGRAL = 0.8  # near where tasks settle
-PROPORTIONAL = 0.4
+PROPORTIONAL = 0.3
 DERIVATIVE = 1.0
 INTEGRAL_RATE = 1 / 10_000  # an update
 TARGET_SHARE = 0.85  # of the limit
@@ -98,15 +98,16 @@ def error(rate: jax.Array, limit: jax.Array, episode_length: int) -> jax.Array:
 
 
 def expected_error(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
-    """The error `[C]` of the deployed policy that the present trend leads to, less what is aimed at for now.
+    """The error `[C]` that the present trend leads to, less what is aimed at for now.
 
-    Cost follows pressure late, so that its trend tells first. The trend is seen soonest in all policies' cost; what the
-    deployed policy's lies above or below that, by task, is added.
+    Cost follows pressure late, so that its trend tells first, and it is seen soonest in all policies' cost. Where the
+    deployed policy's lies above that, the difference is added. Below, it is left as room: at a limit that is a wall in
+    the task the costs of single policies scatter widely.
     """
     now, before, deployed = (
         error(rate, limit, episode_length) for rate in (controller.fast, controller.slow, controller.deployed)
     )
-    expected = now + DERIVATIVE * (now - before) + (deployed - before)
+    expected = now + DERIVATIVE * (now - before) + jnp.maximum(deployed - before, 0)
     return jnp.clip(expected - controller.reference, LOWEST_ERROR, HIGHEST_ERROR)
 
 

@@ -44,17 +44,20 @@ def test_a_falling_cost_relieves_before_the_limit_is_reached() -> None:
     assert cost.pressure(falling, LIMIT, T)[0] < cost.pressure(steady, LIMIT, T)[0]
 
 
-def test_the_integral_follows_the_policy_that_is_deployed() -> None:
-    """It rests where the mean, not the geometric mean, of the deployed policy's cost is as aimed, not the newest's."""
+def test_the_integral_rests_where_the_mean_and_not_the_geometric_mean_of_cost_is_as_aimed() -> None:
     aim = cost.TARGET_SHARE * float(LIMIT[0])
-    steps = [
-        float(cost.integrate(measured(80).replace(deployed=jnp.array([share * aim / T])), LIMIT, T).integral[0]) - 0.5
-        for share in (0.5, 1.0, 1.5)
-    ]
+    steps = [float(cost.integrate(measured(share * aim), LIMIT, T).integral[0]) - 0.5 for share in (0.5, 1.0, 1.5)]
     assert steps[1] == pytest.approx(0, abs=1e-7)
     # Float32 near 0.5 resolves 6e-8, and a floor of one step in a thousand keeps the ratio off exactly one half.
     assert steps[2] == pytest.approx(0.5 * cost.INTEGRAL_RATE, rel=0.06)
     assert steps[0] == pytest.approx(-steps[2], abs=1.2e-7)
+
+
+def test_a_deployed_policy_that_costs_more_than_the_newest_counts_and_one_that_costs_less_does_not() -> None:
+    costs = [
+        cost.pressure(measured(20).replace(deployed=jnp.array([value / T])), LIMIT, T)[0] for value in (10, 20, 30)
+    ]
+    assert costs[0] == costs[1] < costs[2] == pytest.approx(cost.pressure(measured(30), LIMIT, T)[0], abs=1e-6)
 
 
 def test_the_integral_stays_in_its_range_and_recovers() -> None:
