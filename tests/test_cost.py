@@ -54,10 +54,10 @@ def test_the_integral_rests_where_the_mean_and_not_the_geometric_mean_of_cost_is
 
 
 def test_a_deployed_policy_that_costs_more_than_the_newest_counts_and_one_that_costs_less_does_not() -> None:
-    costs = [
-        cost.pressure(measured(20).replace(deployed=jnp.array([value / T])), LIMIT, T)[0] for value in (10, 20, 30)
-    ]
-    assert costs[0] == costs[1] < costs[2] == pytest.approx(cost.pressure(measured(30), LIMIT, T)[0], abs=1e-6)
+    controllers = [measured(20).replace(deployed=jnp.array([value / T])) for value in (10, 20, 30)]
+    below, equal, above = (float(cost.pressure(controller, LIMIT, T)[0]) for controller in controllers)
+    assert below == equal < above
+    assert above == pytest.approx(float(cost.pressure(measured(30), LIMIT, T)[0]), abs=1e-6)
 
 
 def test_the_integral_stays_in_its_range_and_recovers() -> None:
