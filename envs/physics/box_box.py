@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from envs.physics.algebra import aligned, to_local, to_world
-from envs.physics.box_axes import edge_axes, face_frame, following, least_overlaps, select
+from envs.physics.box_axes import Overlap, edge_axes, face_frame, following, least_overlaps, select
 from envs.physics.contact import Box, Contacts, compress
 
 SLOTS = 8
@@ -187,11 +188,9 @@ def _clip_of(pair: _Pair, run: jax.Array, wide: jax.Array, thin: jax.Array) -> _
     )
 
 
-def box_box(first: Box, second: Box) -> Contacts:
-    """Up to SLOTS contacts between two boxes, normals from the first to the second; unused slots have distance 1."""
+def _meeting(first: Box, second: Box, overlap: Overlap) -> Contacts:
+    """The contacts of two boxes that overlap."""
     offset = second.position - first.position
-    overlap = least_overlaps(first, second, offset)
-    separate = (overlap.by_face < 0) | (overlap.by_edge < 0)
     by_edge = overlap.by_edge < overlap.by_face * (1 - (1e-12 if offset.dtype == jnp.float64 else 1e-5))
     swap = ~by_edge & (overlap.face % 2 == 1)
 
@@ -208,5 +207,45 @@ def box_box(first: Box, second: Box) -> Contacts:
     points = _clip_points(_clip_of(pair, *edges))
     depth, local = compress(jnp.where(points.valid, points.distance, 1.0), points.position, slots=SLOTS)
     position = reference.position + jax.vmap(lambda point: to_world(frame, point + pair.lift))(local)
-    normals = jnp.broadcast_to(choose(normal, -normal), position.shape)
-    return Contacts(distance=jnp.where(separate, 1.0, depth), position=position, normal=normals)
+    return Contacts(depth, position, jnp.broadcast_to(choose(normal, -normal), position.shape))
+
+
+def box_box(first: Box, second: Box) -> Contacts:
+    """Up to SLOTS contacts between two boxes, normals from the first to the second; unused slots have distance 1.
+
+    Clipping is left out where no pair of the batch overlaps, unless a vmap makes a selection of that condition.
+    """
+    overlap = least_overlaps(first, second, second.position - first.position)
+    together = (overlap.by_face >= 0) & (overlap.by_edge >= 0)
+    none = jnp.zeros((SLOTS, *first.position.shape), first.position.dtype)
+    apart = Contacts(jnp.ones_like(none[:, 0]), none, none)
+    contacts = lax.cond(jnp.any(together), _meeting, lambda *_: apart, first, second, overlap)
+    return contacts._replace(distance=jnp.where(together, contacts.distance, 1.0))
+
+
+def all_box_box(first: Box, second: Box) -> Contacts:
+    """The contacts of each of `first` (leading axis a) with each of `second` (g), `[a g SLOTS]`, `first` slowest.
+
+    All pairs of all environments lie along one axis for it, which makes for simple loops.
+    """
+    ranks = (1, 2, 1)  # of position, axes and half extents
+    count = first.position.shape[0], second.position.shape[0]
+    batch = jnp.broadcast_shapes(first.position.shape[2:], second.position.shape[2:])
+
+    def in_line(box: Box, axis: int) -> Box:
+        def pairs(leaf: jax.Array, rank: int) -> jax.Array:
+            turned = jnp.expand_dims(jnp.moveaxis(leaf, 0, rank), rank + axis)
+            return jnp.broadcast_to(turned, (*leaf.shape[1 : rank + 1], *count, *batch)).reshape(
+                *turned.shape[:rank], -1
+            )
+
+        return Box(*map(pairs, box, ranks))
+
+    contacts = box_box(in_line(first, 1), in_line(second, 0))
+
+    def listed(leaf: jax.Array) -> jax.Array:
+        apart = leaf.reshape(*leaf.shape[:-1], *count, *batch)
+        apart = jnp.moveaxis(apart, (leaf.ndim - 1, leaf.ndim), (0, 1))
+        return apart.reshape(-1, *apart.shape[3:])
+
+    return Contacts(*map(listed, contacts))

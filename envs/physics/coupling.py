@@ -15,7 +15,7 @@ import numpy as np
 from envs.physics import collide
 from envs.physics.algebra import add_up, aligned, to_world
 from envs.physics.bodies import Bodies, BodyKind, boxes, quadratic
-from envs.physics.box_box import SLOTS, box_box
+from envs.physics.box_box import SLOTS, all_box_box
 from envs.physics.contact import Box, Contacts, compress
 from envs.physics.robot import ROUGH, Frames, RobotModel, Shapes
 from envs.physics.rows import (
@@ -112,7 +112,7 @@ def _body_contacts(robot: RobotModel, frames: Frames, solids: Box) -> Contacts:
     radii = jnp.asarray(robot.spheres.size[:, 0], centres.dtype)
     groups = [
         _each(collide.sphere_box, (centres, radii), solids),
-        _each(box_box, (_robot_boxes(frames, robot.boxes),), solids),
+        all_box_box(_robot_boxes(frames, robot.boxes), solids),
     ]
     if robot.wheels is not None:
         groups.append(_each(collide.wheel_box, _wheels(frames, robot.wheels), solids))
@@ -172,6 +172,13 @@ def robot_floor_rows(robot: RobotModel, frames: Frames, height: jax.Array) -> Ro
     return rough(contacts, robot_rows(at_parts(frames, part), contacts), robot.inverse_weights[part])
 
 
+def _for_bodies(rows: Callable[[Bodies], Rows], bodies: Bodies) -> Rows:
+    """`rows` of each body; of a single one without vmap, which would compute both branches of conditionals."""
+    if bodies.position.shape[0] > 1:
+        return jax.vmap(rows)(bodies)
+    return Rows(*(leaf[None] for leaf in rows(jax.tree.map(lambda leaf: leaf[0], bodies))))
+
+
 def contact_rows(
     scene: Scene, robot: RobotModel, frames: Frames, origin: jax.Array, bodies: Bodies, obstacles: jax.Array
 ) -> tuple[Rows, jax.Array, jax.Array]:
@@ -191,7 +198,7 @@ def contact_rows(
         groups.append(spread(rows, 0, 6 * slots))
     if slots:
         assert scene.body is not None
-        rows = jax.vmap(lambda body: _touch_rows(scene, robot, frames, body, origin))(bodies)
+        rows = _for_bodies(lambda body: _touch_rows(scene, robot, frames, body, origin), bodies)
         bumps = jnp.any(rows.distance <= 0, axis=1)
         groups.append(in_slots(rows, slots, size))
         if not scene.body.welded:

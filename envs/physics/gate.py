@@ -21,27 +21,38 @@ def only_where(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Arr
 
     `compute` takes many items at once, along the last axis of everything, and returns them so; `idle` has the
     structure, shapes and dtypes of what it returns for one. Under any number of vmaps the cost grows with the number of
-    active items, rounded up to `chunk`.
+    active items, rounded up to `chunk`. An item alone costs as much as a chunk: in one shape `compute` is traced once.
     """
+    traced = jax.jit(compute)
+
+    def batched(axis_size: int, args: Tree, has_axis: Tree) -> Tree:
+        def leading(value: jax.Array, has_axis: bool) -> jax.Array:
+            return value if has_axis else jnp.broadcast_to(value, (axis_size, *jnp.shape(value)))
+
+        return jax.tree.map(leading, args, has_axis)
 
     @custom_vmap
     def many(active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
-        return _in_chunks(compute, chunk, active, inputs, idle)
+        return _in_chunks(traced, chunk, active, inputs, idle)
 
     @many.def_vmap
-    def many_of_many(axis_size: int, in_batched: list[Any], *args: Any) -> tuple[Tree, Tree]:
-        def batched(value: jax.Array, has_axis: bool) -> jax.Array:
-            return value if has_axis else jnp.broadcast_to(value, (axis_size, *value.shape))
-
-        full = jax.tree.map(batched, tuple(args), tuple(in_batched))
+    def many_of_many(axis_size: int, has_axis: list[Any], *args: Any) -> tuple[Tree, Tree]:
+        full = batched(axis_size, tuple(args), tuple(has_axis))
         inner = full[0].shape[1]
         flat = jax.tree.map(lambda value: value.reshape(axis_size * inner, *value.shape[2:]), full)
         outputs = jax.tree.map(lambda value: value.reshape(axis_size, inner, *value.shape[1:]), many(*flat))
         return outputs, jax.tree.map(lambda _: True, outputs)
 
+    @custom_vmap
     def one(active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
-        expanded = jax.tree.map(lambda value: jnp.asarray(value)[None], (active, inputs, idle))
-        return jax.tree.map(lambda value: value[0], many(*expanded))
+        alone = jax.tree.map(lambda _: False, (inputs, idle))
+        outputs = many(active & (jnp.arange(chunk) == 0), *batched(chunk, (inputs, idle), alone))
+        return jax.tree.map(lambda value: value[0], outputs)
+
+    @one.def_vmap
+    def many_of_one(axis_size: int, has_axis: list[Any], *args: Any) -> tuple[Tree, Tree]:
+        outputs = many(*batched(axis_size, tuple(args), tuple(has_axis)))
+        return outputs, jax.tree.map(lambda _: True, outputs)
 
     return one
 
