@@ -171,7 +171,7 @@ class TrainConfig:
     seed: int = 0
     """Seed of everything random."""
     steps: int = 5_100_000
-    """Environment steps to train for; rounded up to whole epochs: 40 by default, ten evaluations 4,000 updates apart."""
+    """Environment steps to train for; rounded up to whole epochs: 40 by default, evaluated every 4,000 updates."""
     updates_per_step: float = 1 / 128
     """Updates for each environment step."""
     warmup_steps: int = 40_000
