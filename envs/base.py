@@ -15,7 +15,8 @@ from brax.envs import Env, State
 from jax import lax
 
 PHASES = 16
-"""Staggered episodes end at this many different steps: each end costs a reset of all copies."""
+"""Staggered episodes end at this many different steps."""
+_LEAST_RESETS = 16  # computed at once
 _EPISODE = ("key", "steps", "length")
 
 
@@ -92,22 +93,34 @@ class CompiledVectorEnv:
     def _begin(self, keys: jax.Array) -> State:
         split = jax.vmap(jax.random.split)(keys)
         state = jax.vmap(self.env.reset)(split[:, 0])
-        steps = jnp.zeros(self.num_envs, jnp.int32)
+        steps = jnp.zeros(keys.shape[0], jnp.int32)
         return state.replace(
             info=state.info | {"key": split[:, 1], "steps": steps, "length": jnp.full_like(steps, self.episode_length)}
         )
 
     def _renew(self, stepped: State, ended: jax.Array) -> State:
-        fresh = self._begin(stepped.info["key"])
+        """New episodes in place of those that `ended` `[N]`, computed for as many at once as end in a phase."""
+        size = min(self.num_envs, max(_LEAST_RESETS, -(-self.num_envs // PHASES)))
+        order = jnp.nonzero(ended, size=-(-self.num_envs // size) * size, fill_value=self.num_envs)[0]
 
-        def choose(new: jax.Array, old: jax.Array) -> jax.Array:
-            return jnp.where(ended.reshape(ended.shape + (1,) * (new.ndim - 1)), new, old)
+        def unfinished(carry: tuple[jax.Array, State]) -> jax.Array:
+            return carry[0] < jnp.sum(ended)
 
-        return stepped.replace(
-            obs=choose(fresh.obs, stepped.obs),
-            pipeline_state=jax.tree.map(choose, fresh.pipeline_state, stepped.pipeline_state),
-            info=stepped.info | {name: choose(fresh.info[name], stepped.info[name]) for name in _EPISODE},
-        )
+        def advance(carry: tuple[jax.Array, State]) -> tuple[jax.Array, State]:
+            done, state = carry
+            index = lax.dynamic_slice_in_dim(order, done, size)  # one that is out of range stands for none
+            fresh = self._begin(stepped.info["key"].at[index].get(mode="clip"))
+
+            def put(old: jax.Array, new: jax.Array) -> jax.Array:
+                return old.at[index].set(new, mode="drop")
+
+            return done + size, state.replace(
+                obs=put(state.obs, fresh.obs),
+                pipeline_state=jax.tree.map(put, state.pipeline_state, fresh.pipeline_state),
+                info=state.info | {name: put(state.info[name], fresh.info[name]) for name in _EPISODE},
+            )
+
+        return lax.while_loop(unfinished, advance, (jnp.zeros_like(jnp.sum(ended)), stepped))[1]
 
 
 def vectorise(env: SafeEnv, num_envs: int, *, staggered: bool = False) -> VectorEnv:

@@ -77,6 +77,15 @@ class Clock(SafeEnv):
         return state.replace(pipeline_state=now, obs=now[None], info=state.info | {"truncation": over})
 
 
+class Keyed(Clock):
+    """Begins at a number of its key's own."""
+
+    def reset(self, rng: jax.Array) -> State:
+        state = super().reset(rng)
+        number = jax.random.uniform(rng)
+        return state.replace(pipeline_state=number, obs=number[None])
+
+
 def test_staggered_episodes_are_spread_over_the_phases() -> None:
     env = envs.vectorise(Clock(), 2 * PHASES, staggered=True)
 
@@ -231,3 +240,17 @@ def test_the_papers_hazards_are_options() -> None:
     env = envs.make("SafetyPointButton1-v0", hazards=5, hazard_size=0.17)
     world = jax.eval_shape(env.reset, jax.random.PRNGKey(0)).pipeline_state
     assert world.objects["hazards"].shape == (5, 2) and env.task.kind("hazards").size == 0.17
+
+
+def test_each_new_episode_is_its_own_environment_s_however_many_begin_at_once() -> None:
+    """More than are computed together begin here, in one step and not all of them."""
+    env = envs.vectorise(Keyed(), 40)
+    state = env.reset(jax.random.PRNGKey(0))
+    ends = jnp.arange(40) % 8 != 3
+    after = jax.jit(env.step)(state.replace(info=state.info | {"length": jnp.where(ends, 1, 99)}), jnp.zeros((40, 1)))
+    begun = jax.vmap(lambda key: env.env.reset(jax.random.split(key)[0]))(state.info["key"])
+    expected = np.where(np.asarray(ends)[:, None], begun.obs, state.obs + 1)
+    np.testing.assert_array_equal(after.obs, expected)
+    np.testing.assert_array_equal(after.info["steps"], np.where(ends, 0, 1))
+    np.testing.assert_array_equal(after.info["length"], np.where(ends, Clock.episode_length, 99))
+    assert len(np.unique(np.asarray(after.info["key"]), axis=0)) == 40
