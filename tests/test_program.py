@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from toy import Bandit
 
-from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, TrainConfig, program
+from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, TrainConfig, memory, program
 
 CONFIG = Config(
     env=EnvConfig(num_envs=16),
@@ -56,6 +56,18 @@ def test_what_the_devices_cannot_share_is_told(section, name) -> None:
     config = replace(config, train=replace(CONFIG.train, devices=4, updates_per_step=rate, replay_size=400))
     with pytest.raises(ConfigError, match=rf"--{section}\.{name} is 18: .*multiple of the 4 devices"):
         program.build(config)
+
+
+def test_a_replay_that_cannot_fit_is_refused_before_any_work(monkeypatch) -> None:
+    monkeypatch.setattr(program, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
+    with pytest.raises(ConfigError, match=r"--train\.replay_size is 1,000,000,000,000: it takes .* GB .* lower it to"):
+        program.build(changed("train", replay_size=10**12))
+
+
+def test_the_replay_takes_as_much_as_is_said(built) -> None:
+    _, collection = jax.eval_shape(built.fresh)
+    held = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(collection.replay.data))
+    assert held == memory.replay_bytes(built.env, built.rows * 16)
 
 
 def test_sizes_follow_from_the_schedule(built) -> None:
