@@ -25,6 +25,7 @@ from cvpo_jax.gaussian import stratified_noise
 from cvpo_jax.measure import Measurement, Window, compiled, measure
 from cvpo_jax.options import ConfigError
 from cvpo_jax.program import Program, build, make_draw
+from cvpo_jax.replay import Replay
 from cvpo_jax.resets import Resets, measure_resets
 from cvpo_jax.types import Batch, Collection, Multipliers, TrainState
 from envs import host_bench
@@ -73,6 +74,8 @@ def bench(config: Config, window: Window) -> tuple[list[Measurement], float]:
     batch, values = _example(program, replica, devices.first(collection))
     for name, part in _parts(batch, values).items():
         results.append(run(f"  {name}", "updates/s", 1, jax.jit(part), replica, key)[0])
+    stored = devices.first(collection).replay
+    results.append(run("  rest", "updates/s", 1, jax.jit(_rest(program)), replica, key, stored)[0])
     episodes = config.eval.episodes * program.setup.episode_length
     results.append(run("evaluation", "steps/s", episodes, _evaluation(program), replica, key)[0])
     # Last, since it donates its arguments.
@@ -153,6 +156,18 @@ def _parts(batch: Batch, values: jax.Array) -> dict[str, Callable]:
         return update.fit_policy(state, problem, None)[0], key
 
     return {"critics": critics, "Q of samples": sampled_values, "dual": dual, "M-step": fit}
+
+
+def _rest(program: Program) -> Callable:
+    """What else an update does on one device: the draw from the replay, its observations' scaling, the targets."""
+    draw = make_draw(program.config, len(program.chosen))
+
+    def rest(state: TrainState, key: jax.Array, stored: Replay) -> tuple:
+        key, key_batch = jax.random.split(key)
+        batch = update.normalize(state, draw(stored, key_batch, gamma=state.hyper.gamma))
+        return update.move_targets(state), key, stored, batch
+
+    return rest
 
 
 def count_flops(program: Program, state: TrainState, collection: Collection) -> float:

@@ -24,7 +24,7 @@ Parts = tuple[TrainState, Collection]
 """What a checkpoint holds of a trial: one replica of its state, and its collections with a leading axis D."""
 
 
-Loop = Callable[[jax.Array, TrainState, Collection], tuple[TrainState, Collection, Metrics]]
+Loop = Callable[..., tuple[TrainState, Collection, Metrics]]
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,21 @@ class Phase:
         """Run it; the arguments are donated."""
         return self.loop(self.warm_up, state, collection)
 
-    def lower(self, state: TrainState, collection: Collection) -> Any:
+    def lower(self, state: TrainState, collection: Collection) -> "LoweredPhase":
         """As of a jitted function."""
-        return self.loop.lower(self.warm_up, state, collection)  # type: ignore[attr-defined]
+        return LoweredPhase(self.loop.lower(self.warm_up, state, collection), self.warm_up)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class LoweredPhase:
+    """A phase before it is compiled."""
+
+    loop: Any
+    warm_up: jax.Array
+
+    def compile(self) -> Loop:
+        """A function of state and collection, as the phase is."""
+        return partial(self.loop.compile(), self.warm_up)
 
 
 def make_phases(loop: Callable, chosen: list[jax.Device]) -> dict[str, Phase]:

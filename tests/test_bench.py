@@ -15,7 +15,7 @@ from envs import host_bench
 from envs.host_vector import HostVectorEnv
 from tests.toy_host import ToyEnv
 
-PIECES = ["environment", "collection", "update", "critics", "Q of samples", "dual", "M-step"]
+PIECES = ["environment", "collection", "update", "critics", "Q of samples", "dual", "M-step", "rest"]
 
 
 def test_a_known_time_is_measured():
