@@ -17,9 +17,10 @@ from jax.typing import ArrayLike
 # How the pressure is made from the error, the log ratio of the measured cost to what is aimed at.
 MAX_PRESSURE = 3.0
 INITIAL_INTEGRAL = 0.8  # near where tasks settle
-PROPORTIONAL = 0.3
+PROPORTIONAL = 0.45
 DERIVATIVE = 1.0
 INTEGRAL_RATE = 1 / 10_000  # an update
+MOST_INTEGRATED = 0.4  # of an excess: more winds up while cost comes down late, and overshoots
 TARGET_SHARE = 0.85  # of the limit
 SMALLEST_LIMIT_SHARE = 1e-3  # of an episode's steps: keeps the ratio finite at a limit of 0
 LOWEST_ERROR, HIGHEST_ERROR = -2.0, 0.7
@@ -115,7 +116,7 @@ def integrate(controller: Controller, limit: jax.Array, episode_length: int) -> 
     """Move integral and reference by one update."""
     free = _free(controller)
     # The excess itself, not its logarithm: it has a mean of zero where mean cost, not its geometric mean, is as asked.
-    excess = jnp.minimum(jnp.expm1(expected_error(controller, limit, episode_length)), HIGHEST_ERROR)
+    excess = jnp.minimum(jnp.expm1(expected_error(controller, limit, episode_length)), MOST_INTEGRATED)
     step = jnp.where(free, 0, INTEGRAL_RATE * excess)
     present = error(controller.slow, limit, episode_length)
     reference = jnp.where(free, controller.reference, jnp.minimum(controller.reference, present))
