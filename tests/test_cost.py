@@ -89,7 +89,9 @@ def test_the_limit_is_approached_from_the_cost_that_free_learning_had() -> None:
     assert cost.pressure(controller, LIMIT, T)[0] > 0.2 + cost.INITIAL_INTEGRAL
     # Cost that falls ahead of the reference takes it along, so that it need not rise again.
     ahead = integrate(controller.replace(slow=LIMIT / T, fast=LIMIT / T))
-    assert ahead.reference[0] < 0.2
+    found = float(cost.error(LIMIT / T, LIMIT, T)[0])
+    assert float(ahead.reference[0]) == pytest.approx(found - cost.DESCENT_RATE, abs=1e-5)
+    assert found < error / 2
 
 
 def test_a_limit_of_zero_is_finite_and_presses_on() -> None:
