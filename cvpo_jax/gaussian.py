@@ -48,11 +48,10 @@ def stratified_noise(key: jax.Array, states: int, samples: int, size: int) -> ja
     equally likely intervals along every axis (McKay, Beckman and Conover, Technometrics 1979). What is smooth in the
     action is averaged more exactly so: 8 samples serve the E-step as 16 independent ones do, `benchmarks/samples.py`.
     """
-    key_order, key_within = jax.random.split(key)
-    order = jax.random.uniform(key_order, (states, samples, size))
+    order, within = jax.random.uniform(key, (2, states, samples, size))
     # A random order of the intervals: the rank of each number. Comparing all pairs is quicker than to sort a few.
     interval = (order[:, :, None] > order[:, None]).sum(2)
-    quantile = (interval + jax.random.uniform(key_within, order.shape)) / samples
+    quantile = (interval + within) / samples
     return ndtri(jnp.clip(quantile, _SMALLEST_QUANTILE, 1 - _SMALLEST_QUANTILE))
 
 

@@ -8,6 +8,7 @@ Letters: S rows of the ring, N environments, B states, n steps, O observation si
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax.typing import ArrayLike
 
 from cvpo_jax.types import Batch, Transition
 
@@ -44,19 +45,24 @@ def sample(
     recent_rows: int,
 ) -> Batch:
     """Draw a batch uniformly; a share of the policy's states comes from the newest `recent_rows` rows."""
-    key_age, key_env, key_recent, key_recent_env = jax.random.split(key, 4)
     num_envs = replay.data.reward.shape[1]
-    # The newest rows lack the states that follow them; row 0 is kept back for windows that must start one step earlier.
-    usable = replay.size - n_step
-    age = jax.random.randint(key_age, (batch_size,), 1, usable)
-    env = jax.random.randint(key_env, (batch_size,), 0, num_envs)
-    batch = _windows(replay, age, env, n_step, gamma)
     recent = round(recent_share * batch_size)
-    newest = jax.random.randint(key_recent, (recent,), jnp.maximum(replay.size - recent_rows, 0), replay.size)
-    recent_env = jax.random.randint(key_recent_env, (recent,), 0, num_envs)
+    # All numbers in one draw: on a CPU each draw costs as much for one number as for thousands.
+    pairs = jax.random.bits(key, (2, batch_size + recent))
+    # The newest rows lack the states that follow them; row 0 is kept back for windows that must start one step earlier.
+    age = _between(pairs[0, :batch_size], 1, replay.size - n_step)
+    newest = _between(pairs[0, batch_size:], jnp.maximum(replay.size - recent_rows, 0), replay.size)
+    env, recent_env = jnp.split(_between(pairs[1], 0, num_envs), [batch_size])
+    batch = _windows(replay, age, env, n_step, gamma)
     recent_observation = replay.data.observation[_row(replay, newest), recent_env]
     policy_observation = jnp.concatenate([recent_observation, batch.observation[recent:]])
     return batch.replace(policy_observation=policy_observation)
+
+
+def _between(bits: jax.Array, low: ArrayLike, high: ArrayLike) -> jax.Array:
+    """Whole numbers from `low` up to `high`, exclusive, from 32 random bits each: uniform but for 1 in 2^32 / span."""
+    span = jnp.asarray(high - low, jnp.uint32)
+    return low + (bits % span).astype(jnp.int32)
 
 
 def _row(replay: Replay, age: jax.Array) -> jax.Array:

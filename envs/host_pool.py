@@ -44,7 +44,7 @@ class WorkerPool:
         num_envs: int,
         *,
         num_workers: int | None = None,
-        timeout: float = 20.0,
+        timeout: float = 10.0,  # three resets with their skybox: a slow one must not count as hung
         name: str = "host",
     ) -> None:
         self.spec, self.num_envs = spec, num_envs
