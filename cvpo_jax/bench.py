@@ -22,7 +22,7 @@ from cvpo_jax import devices, memory, mstep, networks, rollout, scaling, termina
 from cvpo_jax.config import Config
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.gaussian import stratified_noise
-from cvpo_jax.measure import Measurement, Window, compiled, measure
+from cvpo_jax.measure import Measurement, Window, compiled, measure, table
 from cvpo_jax.options import ConfigError
 from cvpo_jax.program import Program, build, make_draw
 from cvpo_jax.replay import Replay
@@ -32,7 +32,6 @@ from envs import host_bench
 from envs.host_vector import host_scope
 
 USAGE = "python -m cvpo_jax.bench EXPERIMENT [--json] [--windows N] [--seconds S] [--environment | --devices D1,D2,...]"
-ROW = "{:<22} {:>14} {:<12} {:>8} {:>10}"
 
 
 def bench_environment(config: Config, window: Window) -> tuple[Measurement, Resets | None]:
@@ -183,17 +182,6 @@ def count_flops(program: Program, state: TrainState, collection: Collection) -> 
     return float(analysis.get("flops", float("nan"))) + uncounted
 
 
-def table(results: Sequence[Measurement], flops: float) -> str:
-    """The measurements as one table."""
-    lines = [ROW.format("", "median", "", "spread", "compile s")]
-    for result in results:
-        numbers = (f"{result.median:,.0f}", result.unit, f"{result.spread:.0%}", f"{result.compile_seconds:.1f}")
-        lines.append(ROW.format(result.name, *numbers))
-    if math.isfinite(flops):
-        lines.append(f"{flops:,.0f} floating point operations an update on one device, the dual's loops counted once")
-    return "\n".join([*lines, memory.describe()])
-
-
 def command(arguments: Sequence[str]) -> None:
     """Measure and print."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -239,7 +227,10 @@ def command(arguments: Sequence[str]) -> None:
         report |= {"resets": resets.summary()} if resets else {}
         print(json.dumps(report | ({"genuine": genuine} if genuine else {})))
     else:
-        print(table(results, flops))
+        print(table(results))
+        if math.isfinite(flops):
+            print(f"{flops:,.0f} floating point operations an update on one device, the dual's loops counted once")
+        print(memory.describe())
         if resets:
             print(resets.describe())
         if genuine:

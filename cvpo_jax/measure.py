@@ -2,10 +2,12 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import jax
+
+ROW = "{:<22} {:>14} {:<12} {:>8} {:>10}"
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,12 @@ def measure(
             calls += 1
         rates.append(calls * work / elapsed)
     return Measurement(name, unit, made.seconds, tuple(rates), made.processor_seconds), arguments
+
+
+def table(results: Sequence[Measurement]) -> str:
+    """The measurements as one table."""
+    lines = [ROW.format("", "median", "", "spread", "compile s")]
+    for result in results:
+        numbers = (f"{result.median:,.0f}", result.unit, f"{result.spread:.0%}", f"{result.compile_seconds:.1f}")
+        lines.append(ROW.format(result.name, *numbers))
+    return "\n".join(lines)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from brax.envs import State
 from brax.envs.wrappers import training
+from toy import Walk
 
 import envs
-from envs.base import PHASES, SafeEnv, select_costs
+from envs.base import PHASES, select_costs
 
 IDS = tuple(task_id for task_id in envs.task_ids() if "Velocity" not in task_id and "Car" not in task_id)
 SHORT = 7
@@ -56,44 +57,14 @@ def test_an_ended_episode_reports_its_last_step_and_shows_the_next(vector: tuple
     np.testing.assert_allclose(state.obs, jax.jit(jax.vmap(env.env.observe))(state.pipeline_state), atol=1e-6)
 
 
-class Clock(SafeEnv):
-    """Nothing but time: an episode of 32 steps."""
-
-    episode_length = 32
-    cost_names = ("cost",)
-    num_constraints = 1
-    observation_size = 1
-    action_size = 1
-    backend = "none"
-
-    def reset(self, rng: jax.Array) -> State:
-        del rng
-        zero = jnp.zeros(())
-        return State(zero, zero[None], zero, zero, {}, {"cost": zero[None], "truncation": zero})
-
-    def step(self, state: State, action: jax.Array) -> State:
-        now = state.pipeline_state + 1
-        over = (now >= self.episode_length).astype(jnp.float32)
-        return state.replace(pipeline_state=now, obs=now[None], info=state.info | {"truncation": over})
-
-
-class Keyed(Clock):
-    """Begins at a number of its key's own."""
-
-    def reset(self, rng: jax.Array) -> State:
-        state = super().reset(rng)
-        number = jax.random.uniform(rng)
-        return state.replace(pipeline_state=number, obs=number[None])
-
-
 def test_staggered_episodes_are_spread_over_the_phases() -> None:
-    env = envs.vectorise(Clock(), 2 * PHASES, staggered=True)
+    env = envs.vectorise(Walk(32), 2 * PHASES, staggered=True)
 
     def step(state: State, _: None) -> tuple[State, jax.Array]:
         state = env.step(state, jnp.zeros((env.num_envs, 1)))
         return state, state.info["truncation"]
 
-    _, cut = jax.lax.scan(step, env.reset(jax.random.PRNGKey(0)), None, length=2 * Clock.episode_length)
+    _, cut = jax.lax.scan(step, env.reset(jax.random.PRNGKey(0)), None, length=64)
     first = np.argmax(cut, axis=0) + 1
     np.testing.assert_array_equal(first, np.tile(np.arange(2, 34, 2), 2))
     # After the first, every episode is whole, and each step that ends any ends one copy of each half.
@@ -244,13 +215,13 @@ def test_the_papers_hazards_are_options() -> None:
 
 def test_each_new_episode_is_its_own_environment_s_however_many_begin_at_once() -> None:
     """More than are computed together begin here, in one step and not all of them."""
-    env = envs.vectorise(Keyed(), 40)
+    env = envs.vectorise(Walk(32), 40)
     state = env.reset(jax.random.PRNGKey(0))
     ends = jnp.arange(40) % 8 != 3
-    after = jax.jit(env.step)(state.replace(info=state.info | {"length": jnp.where(ends, 1, 99)}), jnp.zeros((40, 1)))
+    after = jax.jit(env.step)(state.replace(info=state.info | {"length": jnp.where(ends, 1, 99)}), jnp.ones((40, 1)))
     begun = jax.vmap(lambda key: env.env.reset(jax.random.split(key)[0]))(state.info["key"])
     expected = np.where(np.asarray(ends)[:, None], begun.obs, state.obs + 1)
     np.testing.assert_array_equal(after.obs, expected)
     np.testing.assert_array_equal(after.info["steps"], np.where(ends, 0, 1))
-    np.testing.assert_array_equal(after.info["length"], np.where(ends, Clock.episode_length, 99))
+    np.testing.assert_array_equal(after.info["length"], np.where(ends, 32, 99))
     assert len(np.unique(np.asarray(after.info["key"]), axis=0)) == 40

@@ -4,15 +4,12 @@ import dataclasses
 from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from brax.envs import State
-from toy import Bandit
+from toy import Bandit, Walk
 
 import envs
 from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig, devices, population, program
-from envs.base import SafeEnv
 
 pytestmark = pytest.mark.xdist_group("toys")
 
@@ -106,28 +103,8 @@ def test_only_seed_limits_and_numbers_may_differ() -> None:
     assert set(population.NUMBERS) <= fields
 
 
-class Walk(SafeEnv):
-    """Moves by the action from a random place; an episode takes three steps."""
-
-    episode_length = 3
-    cost_names = ("cost",)
-    num_constraints = 1
-    observation_size = 1
-    action_size = 1
-    backend = "none"
-
-    def reset(self, rng: jax.Array) -> State:
-        place, zero = jax.random.uniform(rng, (1,)), jnp.zeros(())
-        return State((place, zero), place, zero, zero, {}, {"cost": zero[None], "truncation": zero})
-
-    def step(self, state: State, action: jax.Array) -> State:
-        place, time = state.pipeline_state[0] + action, state.pipeline_state[1] + 1
-        over = (time >= self.episode_length).astype(jnp.float32)
-        return state.replace(pipeline_state=(place, time), obs=place, info=state.info | {"truncation": over})
-
-
 def test_environments_of_all_trials_step_as_one_vector_that_resets_only_where_an_episode_ends() -> None:
-    env = population.TrialEnv(lambda num_envs: envs.vectorise(Walk(), num_envs), 2)
+    env = population.TrialEnv(lambda num_envs: envs.vectorise(Walk(3), num_envs), 2)
     action = jax.random.uniform(jax.random.PRNGKey(1), (3, 2, 1), minval=-1)
     state = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.PRNGKey(0), 3))
     step = jax.jit(jax.vmap(env.step))

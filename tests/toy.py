@@ -1,12 +1,14 @@
-"""Constrained decision problems whose optimum is known, as vector environments of N copies.
+"""Constrained decision problems whose optimum is known, as vector environments of N copies, and one single environment.
 
-Both have episodes of T = 20 steps and end by their time limit only.
+All end by their time limit only, the problems after T = 20 steps.
 """
 
 import jax
 import jax.numpy as jnp
 from brax.envs import State
 from flax import struct
+
+from envs.base import SafeEnv
 
 
 class ToyState(struct.PyTreeNode):
@@ -68,3 +70,25 @@ class Chain(ToyEnv):
     def outcome(self, place, action):
         there = (action > 0).astype(jnp.float32)
         return there, there, there
+
+
+class Walk(SafeEnv):
+    """Moves by the action from a random place, at no reward or cost."""
+
+    cost_names = ("cost",)
+    num_constraints = 1
+    observation_size = 1
+    action_size = 1
+    backend = "none"
+
+    def __init__(self, episode_length: int) -> None:
+        self.episode_length = episode_length
+
+    def reset(self, rng: jax.Array) -> State:
+        place, zero = jax.random.uniform(rng, (1,)), jnp.zeros(())
+        return State((place, zero), place, zero, zero, {}, {"cost": zero[None], "truncation": zero})
+
+    def step(self, state: State, action: jax.Array) -> State:
+        place, time = state.pipeline_state[0] + action, state.pipeline_state[1] + 1
+        over = (time >= self.episode_length).astype(jnp.float32)
+        return state.replace(pipeline_state=(place, time), obs=place, info=state.info | {"truncation": over})
