@@ -4,12 +4,15 @@ import os
 import sys
 from typing import Any
 
+from window import take_output
+
 TASK, ENVS, STEPS = "SafetyPointButton1-v0", 256, 12_800
 UPDATES_PER_STEP = 1 / 128
 
 
 def main() -> None:
     """Train, and answer each line of the input with the speed of the next epoch."""
+    answers = take_output()
     import brax.envs
     import jax
     import jax.numpy as jnp
@@ -22,8 +25,6 @@ def main() -> None:
     compilation.enable_cache()
     # Brax 0.14.2 calls this function of JAX's, which JAX 0.10 has dropped.
     jax.device_put_replicated = lambda tree, devices: jax.tree.map(lambda x: jnp.stack([x] * len(devices)), tree)
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
     seen: list[float] = []
 
     def progress(_: int, metrics: dict[str, Any]) -> None:

@@ -7,6 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import TextIO
+
+
+def take_output() -> TextIO:
+    """Where answers go. What libraries print goes to the errors from now on, also while they are imported."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
 
 
 def serve(work: Callable[[], float]) -> None:
@@ -14,8 +22,7 @@ def serve(work: Callable[[], float]) -> None:
 
     One call comes before the first window, so that compiling and first touches count nowhere.
     """
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is not an answer
+    answers = take_output()
     work()
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
