@@ -1,7 +1,7 @@
 """Import Safety-Gymnasium 1.0.0 on today's Python, NumPy and MuJoCo.
 
 The package was written for Python 3.10, NumPy 1 and MuJoCo 2.3.3. Five habits of it and of gymnasium 0.29.1 have since
-become errors; each is mended here, at import, and nowhere else.
+become errors, and one computation of MuJoCo's has changed; each is mended here, at import, and nowhere else.
 """
 
 import contextlib
@@ -37,6 +37,7 @@ def load() -> ModuleType:
     accept_one_element_sensors()
     accept_predefined_collisions()
     accept_markers()
+    weigh_welds_as_published()
     return safety_gymnasium
 
 
@@ -142,6 +143,29 @@ def accept_markers() -> None:
         scene.ngeom += 1
 
     BaseRender._add_marker_to_scene = add  # type: ignore[method-assign, assignment]
+
+
+def weigh_welds_as_published() -> None:
+    """Let gremlins turn on their welds as with the MuJoCo that the package pins, 2.3.3.
+
+    That weighs a weld's resistance to turning by the bodies' inverse mass, MuJoCo 3 by their inverse inertia, 150 times
+    as much for a gremlin: a robot that runs into one would move otherwise than the task's authors had it.
+    """
+    import mujoco
+    from safety_gymnasium import world
+
+    original = world.World.build
+
+    def build(self: Any) -> None:
+        original(self)
+        model, data = self.engine.model, self.engine.data
+        welds = model.eq_type == mujoco.mjtEq.mjEQ_WELD
+        bodies = np.union1d(model.eq_obj1id[welds], model.eq_obj2id[welds])
+        if len(bodies):
+            model.body_invweight0[bodies, 1] = model.body_invweight0[bodies, 0]
+            mujoco.mj_forward(model, data)
+
+    world.World.build = build
 
 
 def choose_renderer() -> None:

@@ -19,6 +19,7 @@ PAIRS = {
     "environment": ("Safety-Gymnasium, steps/s", [str(PEERS), "safety_gymnasium_peer.py"]),
     "sac": ("Brax's SAC, training steps/s", [sys.executable, "sac_peer.py"]),
     "training": ("FSRL's CVPO, training steps/s", [str(PEERS), "fsrl_peer.py", "training"]),
+    "stratified-training": ("the same, 8 samples for 16", [str(PEERS), "fsrl_peer.py", "training"]),
 }
 ROW = "{:<32} {:>10} {:>10} {:>8}   {}"
 
