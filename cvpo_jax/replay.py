@@ -8,7 +8,6 @@ Letters: S rows of the ring, N environments, B states, n steps, O observation si
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jax.typing import ArrayLike
 
 from cvpo_jax.types import Batch, Transition
 
@@ -59,7 +58,7 @@ def sample(
     return batch.replace(policy_observation=policy_observation)
 
 
-def _between(bits: jax.Array, low: ArrayLike, high: ArrayLike) -> jax.Array:
+def _between(bits: jax.Array, low: jax.Array | int, high: jax.Array | int) -> jax.Array:
     """Whole numbers from `low` up to `high`, exclusive, from 32 random bits each: uniform but for 1 in 2^32 / span."""
     span = jnp.asarray(high - low, jnp.uint32)
     return low + (bits % span).astype(jnp.int32)
