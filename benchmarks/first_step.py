@@ -1,7 +1,7 @@
 """Seconds until a training has begun: `python benchmarks/first_step.py EXPERIMENT [--cache FOLDER]`.
 
-From the start of the program until the training loop is compiled and has run once, as a warm-up, with whatever the cache
-of compiled programs in FOLDER holds: an empty folder gives a cold start, the same again a warm one.
+From the start of the program until the training loop is compiled and has run once, as a warm-up, with whatever the
+cache of compiled programs in FOLDER holds: an empty folder gives a cold start, the same again a warm one.
 """
 
 import argparse
