@@ -135,9 +135,9 @@ def test_swimmer_has_no_contacts():
         assert data.ncon == 0
 
 
-def test_a_gremlin_resists_as_with_the_mujoco_that_the_package_pins():
+def test_a_gremlin_resists_as_with_the_mujoco_that_the_package_pins(data_dir):
     """Steps in which Point's sphere touches a gremlin, recorded with MuJoCo 2.3.3 after a reset by seed 3."""
-    env, recording = SafetyGymnasiumEnv("SafetyPointButton1-v0"), np.load("tests/data/parity/PointButton1.npz")
+    env, recording = SafetyGymnasiumEnv("SafetyPointButton1-v0"), np.load(data_dir / "parity" / "PointButton1.npz")
     env.reset(3)
     data, contacts = env.task.data, recording["robot_contacts"][0]
     np.testing.assert_allclose(data.qpos, recording["qpos"][0, 0], atol=1e-14)
@@ -147,7 +147,7 @@ def test_a_gremlin_resists_as_with_the_mujoco_that_the_package_pins():
         data.qpos[:], data.qvel[:] = recording["qpos"][0, row], recording["qvel"][0, row]
         env.step(recording["action"][0, row + 1])
         errors.append(np.abs(data.qvel[:3] - recording["qvel"][0, row + 1, :3]).max())
-    assert len(errors) == 15 and max(errors) < 1e-6, "0.09 m/s without the repair"
+    assert len(errors) == 15 and max(errors) < 1e-6, "up to 0.2 m/s without the repair"
 
 
 def test_actions_are_scaled_to_the_actuators():
