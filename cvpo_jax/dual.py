@@ -109,7 +109,7 @@ def normalise(q_reward: Array, q_costs: Array, thresholds: Array, kl_bound: Arra
 def log_weights(problem: NormalisedDual, x: Array) -> Array:
     """Unnormalised logarithms [B, K] of the weights q at x [1 + C]: (Qr - lam . Qc) / eta up to a shift a state."""
     inverse = problem.spread / x[0]
-    return -inverse * (problem.regret + jnp.tensordot(x[1:], problem.costs, axes=1))
+    return -inverse * (problem.regret + jnp.tensordot(x[1:], problem.costs, axes=1, precision="highest"))
 
 
 def state_moments(scores: Array, costs: Array) -> tuple[Array, Array, Array]:

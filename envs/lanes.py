@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from envs.loops import on_accelerator
+
 _ROUNDS = 16  # between visits to the queue
 
 
@@ -24,10 +26,10 @@ def run_loops(
 ) -> Any:
     """For each of `jobs` `[N, ...]` what `while_loop(~finished, advance, begin(job))` returns, with leading axis `[N]`.
 
-    `advance` must leave a finished state as it is.
+    `advance` must leave a finished state as it is. An accelerator has a lane for every job.
     """
     count = jobs.shape[0]
-    lanes = min(lanes, count)
+    lanes = count if on_accelerator() else min(lanes, count)
     first = jax.vmap(begin)(jobs[:lanes])
     results = jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape[1:]), leaf.dtype), first)
 

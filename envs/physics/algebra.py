@@ -2,11 +2,15 @@
 
 Every array may have further axes behind those named, of many bodies or environments: in this order every operation runs
 on full vectors. For the same reason sums are written out, as XLA's reductions on a CPU are not vectorised over the axes
-behind the one they sum over.
+behind the one they sum over; and so are products, as accelerators round what they multiply as matrices to 10 bits.
 """
 
 import jax
 import jax.numpy as jnp
+
+from envs.loops import on_accelerator
+
+_WRITTEN_OUT = 8  # terms of a sum that an accelerator computes inside the operation that needs it
 
 
 def aligned(constant: object, like: jax.Array, ndim: int) -> jax.Array:
@@ -51,7 +55,9 @@ def apply(matrix: jax.Array, vector: jax.Array) -> jax.Array:
 
 
 def add_up(terms: jax.Array) -> jax.Array:
-    """The sum `[...]` of `terms` `[m, ...]`, by halves."""
+    """The sum `[...]` of `terms` `[m, ...]`, by halves; of many on an accelerator by a reduction."""
+    if terms.shape[0] > _WRITTEN_OUT and on_accelerator():
+        return jnp.sum(terms, axis=0)
     while terms.shape[0] > 1:
         half = terms.shape[0] // 2
         paired = terms[:half] + terms[half : 2 * half]

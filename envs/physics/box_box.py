@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from envs.loops import on_accelerator
 from envs.physics.algebra import aligned, to_local, to_world
 from envs.physics.box_axes import Overlap, edge_axes, face_frame, following, least_overlaps, select
 from envs.physics.contact import Box, Contacts, compress
@@ -132,7 +133,7 @@ def _below_corners(clip: _Clip, flat: jax.Array, loose: jax.Array) -> _Points:
         return left, (middle, _signed_gap(clip, square, point[2]), valid)
 
     scale = one[0] * two[1] - two[0] * one[1]
-    return _Points(*jax.lax.scan(at_corner, scale, signs)[1])
+    return _Points(*lax.scan(at_corner, scale, signs, unroll=on_accelerator())[1])
 
 
 def _own_corners(clip: _Clip, upward: jax.Array, none_crossed: jax.Array, none_spanned: jax.Array) -> _Points:
@@ -213,13 +214,17 @@ def _meeting(first: Box, second: Box, overlap: Overlap) -> Contacts:
 def box_box(first: Box, second: Box) -> Contacts:
     """Up to SLOTS contacts between two boxes, normals from the first to the second; unused slots have distance 1.
 
-    Clipping is left out where no pair of the batch overlaps, unless a vmap makes a selection of that condition.
+    Clipping is left out where no pair of the batch overlaps, unless a vmap makes a selection of that condition or an
+    accelerator would have to wait for it.
     """
     overlap = least_overlaps(first, second, second.position - first.position)
     together = (overlap.by_face >= 0) & (overlap.by_edge >= 0)
     none = jnp.zeros((SLOTS, *first.position.shape), first.position.dtype)
     apart = Contacts(jnp.ones_like(none[:, 0]), none, none)
-    contacts = lax.cond(jnp.any(together), _meeting, lambda *_: apart, first, second, overlap)
+    if on_accelerator():
+        contacts = _meeting(first, second, overlap)
+    else:
+        contacts = lax.cond(jnp.any(together), _meeting, lambda *_: apart, first, second, overlap)
     return contacts._replace(distance=jnp.where(together, contacts.distance, 1.0))
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from envs.loops import on_accelerator
 from envs.physics.algebra import aligned, cross, dot
 
 TIME_CONSTANT = 0.02
@@ -61,6 +62,12 @@ def compress(distance: jax.Array, values: jax.Array, *, slots: int) -> tuple[jax
     """
     batch = distance.shape[1:]
     slot = aligned(jnp.arange(slots), distance, 1).astype(jnp.int32)
+    if on_accelerator():
+        real = distance <= 0
+        place = jnp.where(real, jnp.cumsum(real, axis=0) - 1, slots)
+        here = place == slot[:, None]  # [slots, c]
+        kept = jnp.sum(jnp.where(here, distance, 0), axis=1) + ~jnp.any(here, axis=1)
+        return kept, jnp.sum(jnp.where(here[:, :, None], values, 0), axis=1)
 
     def take(carry: tuple[Any, ...], entry: tuple[jax.Array, jax.Array]) -> tuple[tuple[Any, ...], None]:
         count, kept, values = carry

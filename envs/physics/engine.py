@@ -14,9 +14,10 @@ import numpy as np
 from jax import lax
 
 from envs.geometry import rotate
+from envs.loops import repeat
 from envs.physics import bodies as movable
 from envs.physics import rotation
-from envs.physics.algebra import add_up
+from envs.physics.algebra import add_up, aligned, apply
 from envs.physics.bodies import Bodies
 from envs.physics.coupling import contact_rows, ground_rows, smooth_terms
 from envs.physics.gate import only_where
@@ -75,10 +76,12 @@ def _gaps(
     def gap(body: Bodies) -> jax.Array:
         turn = rotation.matrix(body.rotation)
         lean = kind.extent[2] * jnp.sqrt(jnp.sum(jnp.square(turn[2, :2])))
-        local = jnp.abs((centres - body.position[:2]) @ turn[:2, :2]) - jnp.asarray(kind.extent[:2], turn.dtype)
+        away = centres - body.position[:2]
+        local = jnp.abs(away[:, :1] * turn[0, :2] + away[:, 1:] * turn[1, :2])
+        local = local - jnp.asarray(kind.extent[:2], turn.dtype)
         drift = duration * jnp.sqrt(jnp.sum(jnp.square(body.velocity[:2])))
-        away = jnp.sqrt(jnp.sum(jnp.square(jnp.maximum(local, 0)), axis=-1))
-        return jnp.min(away - radii) - lean - drift
+        apart = jnp.sqrt(jnp.sum(jnp.square(jnp.maximum(local, 0)), axis=-1))
+        return jnp.min(apart - radii) - lean - drift
 
     return to_obstacles, jax.vmap(gap)(scenery.bodies)
 
@@ -152,7 +155,7 @@ def _together(
             state, picked, start, _, _ = carry
             moment = inputs.time + jnp.clip(index, 0, substeps - 1) * robot.timestep
             acceleration, hits, bumps = accelerate(state, picked, near, inputs.action, moment, start)
-            change = robot.timestep * (jnp.asarray(robot.euler, start.dtype) @ acceleration[:size])
+            change = robot.timestep * apply(aligned(robot.euler, start, 1), acceleration[:size])
             own = acceleration[size:].reshape(slots, 6, *start.shape[1:])
             moved = robot.advance(state, change), jax.vmap(movable.advance, (0, 0, None))(picked, own, robot.timestep)
             stays = (index < 0) | (index == substeps)
@@ -181,7 +184,7 @@ def carried(scene: Scene, body: Bodies, time: jax.Array, timestep: float, subste
     def substep(index: jax.Array, moving: Bodies) -> Bodies:
         return movable.advance(moving, movable.free_acceleration(kind, moving, time + index * timestep), timestep)
 
-    return lax.fori_loop(0, substeps, substep, body)
+    return repeat(substeps, substep, body)
 
 
 def _sliding(scene: Scene, timestep: float, substeps: int) -> Callable[[Bodies], Bodies]:

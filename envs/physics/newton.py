@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from envs.loops import on_accelerator, on_gpu, repeat, until_done
 from envs.physics.algebra import add_up, apply
 
 _SEARCHES = 6
@@ -38,7 +39,6 @@ class Problem(NamedTuple):
 class _State(NamedTuple):
     """Where the iteration is."""
 
-    taken: jax.Array  # int [] Newton steps
     point: jax.Array  # [n] a
     pull: jax.Array  # [n] M a - b
     base: jax.Array  # [c, 6] u, scaled
@@ -70,6 +70,17 @@ def _rows(array: jax.Array) -> jax.Array:
     return array.reshape(-1, *array.shape[2:])
 
 
+def _with_products(system: jax.Array, left: jax.Array, right: jax.Array) -> jax.Array:
+    """`system` `[n, m]` and the outer products of the rows of `left` `[r, n]` and `right` `[r, m]`."""
+    if on_accelerator():
+        return system + jnp.sum(left[:, :, None] * right[:, None], axis=0)
+
+    def add(index: jax.Array, total: jax.Array) -> jax.Array:
+        return total + left[index][:, None] * right[index][None]
+
+    return lax.fori_loop(0, left.shape[0], add, system)
+
+
 def solve_positive(system: jax.Array) -> jax.Array:
     """The solution `[n]` of a positive definite `system` `[n, n + 1]`, matrix and right side, by Gauss-Jordan."""
     size = system.shape[0]
@@ -82,7 +93,7 @@ def solve_positive(system: jax.Array) -> jax.Array:
         factor = jnp.where(order == index, 1 - inverse, factor * inverse)
         return system - factor[:, None] * row[None]
 
-    return lax.fori_loop(0, size, column, system)[:, size]
+    return repeat(size, column, system)[:, size]
 
 
 def _line_search(edges: jax.Array, run: jax.Array, slope: jax.Array, curve: jax.Array, idle: jax.Array) -> jax.Array:
@@ -91,11 +102,8 @@ def _line_search(edges: jax.Array, run: jax.Array, slope: jax.Array, curve: jax.
     `slope` and `curve` `[]` are the smooth part's. Where `idle` `[]` the step is 1.
     """
 
-    def unfinished(carry: tuple[Any, ...]) -> jax.Array:
-        return (carry[0] < _SEARCHES) & ~jnp.all(carry[4])
-
     def refine(carry: tuple[Any, ...]) -> tuple[Any, ...]:
-        count, low, high, step, done = carry
+        low, high, step, done = carry
         at = edges + step * run
         first = slope + step * curve + add_up(jnp.minimum(at, 0) * run)
         second = curve + add_up(jnp.where(at < 0, jnp.square(run), 0))
@@ -104,10 +112,11 @@ def _line_search(edges: jax.Array, run: jax.Array, slope: jax.Array, curve: jax.
         inside = (proposal >= low) & (proposal <= high)
         proposal = jnp.where(inside, proposal, 0.5 * (low + high))
         near = jnp.abs(proposal - step) <= _CLOSE
-        return count + 1, low, high, jnp.where(done, step, proposal), done | near
+        return low, high, jnp.where(done, step, proposal), done | near
 
     one = jnp.ones_like(slope)
-    return lax.while_loop(unfinished, refine, (jnp.int32(0), 0 * one, 4 * one, one, idle))[3]
+    start = 0 * one, 4 * one, one, idle
+    return until_done(lambda carry: jnp.all(carry[3]), refine, start, _SEARCHES, short=True)[2]
 
 
 def minimise(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
@@ -122,24 +131,23 @@ def minimise(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
     weight = jnp.sqrt(problem.stiffness)[:, None]
     weight = jnp.concatenate([weight, weight * problem.friction], axis=1)
     jacobian = problem.jacobian * scale * weight[:, :, None]
-    point = start / scale
+    point, offset = start / scale, problem.offset * weight
+    if on_gpu() and start.ndim == 2 and start.dtype == jnp.float32:
+        from envs.physics.newton_kernel import run_newton
+
+        edges, offset = (_rows(_rows(_edges(rows))) for rows in (jacobian, offset))
+        limits = iterations, _SEARCHES, _CLOSE
+        return run_newton(mass, force, edges, offset, point, *limits) * scale
 
     def along(vector: jax.Array) -> tuple[jax.Array, jax.Array]:
         return apply(mass, vector), apply(_rows(jacobian), vector).reshape(jacobian.shape[:2] + vector.shape[1:])
-
-    def unfinished(state: _State) -> jax.Array:
-        return (state.taken < iterations) & ~jnp.all(state.done)
 
     def iterate(state: _State) -> _State:
         edges = _edges(state.base)
         active = (edges < 0).astype(edges.dtype)
         left, right = _rows(jacobian), _rows(_columns(active, edges, jacobian))
-
-        def add(index: jax.Array, total: jax.Array) -> jax.Array:
-            return total + left[index][:, None] * right[index][None]
-
         system = jnp.concatenate([mass, state.pull[:, None]], axis=1)
-        direction = -solve_positive(lax.fori_loop(0, left.shape[0], add, system))
+        direction = -solve_positive(_with_products(system, left, right))
         push, rise = along(direction)
         edges, run = (_rows(_rows(side)) for side in (edges, _edges(rise)))
         slope, curve = add_up(direction * state.pull), add_up(direction * push)
@@ -147,7 +155,6 @@ def minimise(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
         settled = state.done | (crossed == 0)
         step = jnp.where(state.done, 0, _line_search(edges, run, slope, curve, settled))
         return _State(
-            taken=state.taken + 1,
             point=state.point + step * direction,
             pull=state.pull + step * push,
             base=state.base + step * rise,
@@ -155,6 +162,6 @@ def minimise(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
         )
 
     pull, base = along(point)
-    base = base + problem.offset * weight
-    begin = _State(jnp.zeros((), jnp.int32), point, pull - force, base, jnp.zeros(start.shape[1:], bool))
-    return lax.while_loop(unfinished, iterate, begin).point * scale
+    base = base + offset
+    begin = _State(point, pull - force, base, jnp.zeros(start.shape[1:], bool))
+    return until_done(lambda state: jnp.all(state.done), iterate, begin, iterations).point * scale

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from envs.physics import rotation
+from envs.physics.algebra import to_world
 
 ACTION_SIZE = 2
 SENSOR_SIZE = 24
@@ -74,11 +75,12 @@ def sensors(state: CarState) -> jax.Array:
     accelerometer = state.acceleration + GRAVITY * turn[2]
     ball = rotation.matrix(state.ball).reshape(9)
     return jnp.concatenate(
-        [accelerometer, state.velocity @ turn, state.angular, _MAGNETIC_FIELD * turn[1], state.ball_rate, ball]
+        [accelerometer, to_world(turn, state.velocity), state.angular, _MAGNETIC_FIELD * turn[1], state.ball_rate, ball]
     )
 
 
 def ego_frame(state: CarState, points: jax.Array) -> jax.Array:
     """World `points` `[n, 2]`, on the floor, along x and y of the chassis, which leans a little; `[n, 2]`."""
     turn = rotation.matrix(state.rotation)[:, :2]
-    return (points - state.position) @ turn[:2] - state.height * turn[2]
+    away = points - state.position
+    return away[..., :1] * turn[0] + away[..., 1:] * turn[1] - state.height * turn[2]
