@@ -1,18 +1,27 @@
-"""Updates a second of a population of trials on one device, against one: `python benchmarks/population.py COUNT`."""
+"""Updates a second of a population of trials on one device, against one: `python benchmarks/population.py COUNT`.
 
+With `--batches 1024,4096` those of one trial with larger batches too, with products of three lengths: tensorfloat32 is
+what a GPU makes of float32 unless JAX_DEFAULT_MATMUL_PRECISION says `highest`. JSON.
+"""
+
+import argparse
 import json
-import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from cvpo_jax import AlgoConfig, Batch, devices, learner
-from cvpo_jax.measure import Measurement, Window, measure
+from cvpo_jax.measure import Compiled, Window, compiled, measure
 from cvpo_jax.types import Hyper, Setup, TrainState
 from cvpo_jax.update import update
 
 UPDATES = 20
+PRECISIONS = ("highest", "tensorfloat32", "bfloat16")
+"""The last of them by `--algo.products`, the others by JAX's own option."""
 SIZES = {"observation_size": 60, "action_size": 2, "num_constraints": 1, "episode_length": 1000}
 
 
@@ -31,9 +40,8 @@ def make_batch(key: jax.Array, size: int) -> Batch:
     )
 
 
-def speed(count: int) -> Measurement:
-    """Updates a second of `count` trials together."""
-    algo = AlgoConfig()
+def prepare(algo: AlgoConfig, count: int) -> tuple[TrainState, Callable[..., tuple[TrainState]]]:
+    """States of `count` trials, and a function that updates them all several times."""
     setup, hyper = Setup.from_config(algo, **SIZES), Hyper.from_config(algo)
     keys = jax.random.split(jax.random.PRNGKey(0), count)
     states = devices.strong(jax.vmap(partial(learner.init_state, setup, hyper))(keys))
@@ -43,16 +51,39 @@ def speed(count: int) -> Measurement:
         step = lambda states, _: (jax.vmap(update)(states, batches)[0], None)  # noqa: E731
         return (jax.lax.scan(step, states, None, length=UPDATES)[0],)
 
-    work = count * UPDATES
-    return measure(f"population of {count}", "updates/s", work, jax.jit(several), (states,), Window(3, 1.0))[0]
+    return states, several
+
+
+def speed(name: str, count: int, states: TrainState, made: Compiled) -> dict[str, Any]:
+    """Updates a second of `count` trials together, and the operations that XLA counts in an update."""
+    summary = measure(name, "updates/s", count * UPDATES, made, (states,), Window(3, 1.0))[0].summary()
+    # It counts the body of the scan, and those of the dual's loops, once.
+    return summary | {"flops": made.call.cost_analysis().get("flops", float("nan")) / count}  # type: ignore[attr-defined]
 
 
 def main() -> None:
     """Measure one trial and all of them; print JSON."""
-    count = int(sys.argv[1])
-    alone, together = speed(1), speed(count)
-    report = {"measurements": [alone.summary(), together.summary()], "ratio": together.median / alone.median}
-    print(json.dumps(report | {"device": jax.devices()[0].device_kind}))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
+    parser.add_argument("count", type=int)
+    parser.add_argument("--batches", default="")
+    options = parser.parse_args()
+    wanted = [("alone", 1, AlgoConfig(), None), (f"population of {options.count}", options.count, AlgoConfig(), None)]
+    for size in filter(None, options.batches.split(",")):
+        for precision in PRECISIONS:
+            short = precision == "bfloat16"
+            algo = AlgoConfig(batch_size=int(size), products="bfloat16" if short else "float32")
+            wanted.append((f"batch of {size}, {precision}", 1, algo, None if short else precision))
+    jobs = []
+    with ThreadPoolExecutor() as pool:
+        for name, count, algo, precision in wanted:
+            with jax.default_matmul_precision(precision):
+                states, several = prepare(algo, count)
+                lowered = jax.jit(several).trace(states)
+                jobs.append((name, count, states, pool.submit(compiled, lowered, ())))
+        wait(made for *_, made in jobs)  # compiling would be measured too
+        rows = [speed(name, count, states, made.result()) for name, count, states, made in jobs]
+    ratio = rows[1]["per_second"] / rows[0]["per_second"]
+    print(json.dumps({"measurements": rows, "ratio": ratio, "device": jax.devices()[0].device_kind}))
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ def bench_environment(config: Config, window: Window) -> tuple[Measurement, Rese
     """The environments alone, and what resets add; None where that cannot be told apart (host environments)."""
     program = build(config)
     _, collection = program.start(jax.random.PRNGKey(config.train.seed))
-    start, keys = collection.env_state, _env_keys(program)
-    loop = compiled(_environment(program), (start, keys))
+    start, keys = collection.env_state, env_keys(program)
+    loop = compiled(environment_loop(program), (start, keys))
     length = program.schedule.iterations * program.schedule.unroll
     result, _ = measure("environment", "steps/s", program.epoch_steps, loop, (start, keys), window)
     if config.env.backend == "gymnasium" or length >= program.env.episode_length:
@@ -60,13 +60,13 @@ def bench(config: Config, window: Window) -> tuple[list[Measurement], float]:
         return measure(name, unit, work, function, arguments, window)
 
     # Host environments cannot go back: what follows goes on from the state that the measurement before it left.
-    arguments = collection.env_state, _env_keys(program)
-    result, (env_state, _) = run("environment", "steps/s", steps, _environment(program), *arguments)
+    arguments = collection.env_state, env_keys(program)
+    result, (env_state, _) = run("environment", "steps/s", steps, environment_loop(program), *arguments)
     results = [result]
     state, collection, _ = program.warmup(state, collection.replace(env_state=env_state))
     replica = devices.first(state)
     flops = count_flops(program, replica, devices.first(collection))
-    result, (state, collection) = run("collection", "steps/s", steps, _collection(program), state, collection)
+    result, (state, collection) = run("collection", "steps/s", steps, collection_loop(program), state, collection)
     results.append(result)
     carry = (state, collection.key, collection.replay)
     results.append(run("update", "updates/s", program.epoch_updates, scaling.updates(program), *carry)[0])
@@ -82,12 +82,12 @@ def bench(config: Config, window: Window) -> tuple[list[Measurement], float]:
     return results, flops
 
 
-def _env_keys(program: Program) -> jax.Array:
+def env_keys(program: Program) -> jax.Array:
     """A key for each device."""
     return jnp.tile(jax.random.PRNGKey(0), (len(program.chosen), 1))
 
 
-def _environment(program: Program) -> Callable:
+def environment_loop(program: Program) -> Callable:
     """All environments under random actions for as many steps as in an epoch."""
     env, length = program.env, program.schedule.iterations * program.schedule.unroll
 
@@ -100,7 +100,7 @@ def _environment(program: Program) -> Callable:
     return devices.parallel(lambda *carry: jax.lax.scan(step, carry, None, length=length)[0], program.chosen)
 
 
-def _collection(program: Program) -> Callable:
+def collection_loop(program: Program) -> Callable:
     """Acting by the policy and writing to the replay for as many steps as in an epoch."""
     steps = program.schedule.iterations * program.schedule.unroll
     collect = partial(rollout.collect, program.env, steps=steps, random=False, axis=devices.AXIS)

@@ -47,6 +47,28 @@ class Config:
         warmup = unroll * math.ceil(max(self.algo.n_step + 2, self.train.warmup_steps / self.env.num_envs) / unroll)
         return Schedule(unroll=unroll, updates=updates, iterations=iterations, warmup=warmup)
 
+    def with_envs(self, num_envs: int) -> "Config":
+        """The same training on `num_envs` environments: as many updates, between which more, or fewer, steps are taken.
+
+        Whatever is counted in steps of all environments grows along, so that an episode lasts as many updates and the
+        replay reaches as far back.
+        """
+        ratio = num_envs / self.env.num_envs
+
+        def steps(count: int) -> int:
+            return round(count * ratio)
+
+        train = dataclasses.replace(
+            self.train,
+            steps=steps(self.train.steps),
+            updates_per_step=self.train.updates_per_step / ratio,
+            warmup_steps=steps(self.train.warmup_steps),
+            replay_size=steps(self.train.replay_size),
+            epoch_steps=steps(self.train.epoch_steps),
+        )
+        algo = dataclasses.replace(self.algo, recent_steps=steps(self.algo.recent_steps))
+        return dataclasses.replace(self, env=dataclasses.replace(self.env, num_envs=num_envs), algo=algo, train=train)
+
     def to_json(self) -> str:
         """The whole configuration as JSON."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cvpo_jax.products import Precision
+
 MIN_STD = 0.1
 """Smallest standard deviation of an action: the KL bounds let a narrower policy move too slowly to follow the limit."""
 Backend = Literal["brax", "gymnasium"]
@@ -98,6 +100,8 @@ class AlgoConfig:
     """Share of the policy that its running average, which is evaluated and deployed, takes over each update."""
     hidden: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers of policy and critics."""
+    products: Precision = "float32"
+    """What the hidden layers multiply: `bfloat16` is two to three times as fast where the hardware has it."""
     covariance: Literal["diagonal", "full"] = "diagonal"
     """Shape of the policy's covariance."""
     initial_std: float = 0.3

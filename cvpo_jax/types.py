@@ -18,6 +18,7 @@ from cvpo_jax.cost import Controller
 from cvpo_jax.estep import Duals
 from cvpo_jax.networks import Actor, Critics
 from cvpo_jax.options import AlgoConfig
+from cvpo_jax.products import Precision
 
 Params = Any
 Metrics = dict[str, jax.Array]
@@ -88,6 +89,7 @@ class Setup:
     controlled: bool
     normalize_observations: bool
     reward_critics: int = 2
+    products: Precision = "float32"
 
     @classmethod
     def from_config(
@@ -111,17 +113,18 @@ class Setup:
             cost_aggregate=algo.cost_aggregate,
             controlled=algo.limit_mode == "measured",
             normalize_observations=algo.normalize_observations,
+            products=algo.products,
         )
 
     @property
     def actor(self) -> Actor:
         """The policy's network."""
-        return Actor(self.action_size, self.hidden, self.full_covariance, self.initial_std, self.max_std)
+        return Actor(self.action_size, self.hidden, self.full_covariance, self.initial_std, self.max_std, self.products)
 
     @property
     def critics(self) -> Critics:
         """The critics' network: those of reward, then those of each cost."""
-        return Critics(self.reward_critics + self.num_constraints * self.cost_critics, self.hidden)
+        return Critics(self.reward_critics + self.num_constraints * self.cost_critics, self.hidden, self.products)
 
 
 class Multipliers(struct.PyTreeNode):
