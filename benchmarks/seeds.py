@@ -8,6 +8,7 @@ terminal; `python -m cvpo_jax.report FOLDER/*/*` makes the table. For a GPU; wha
 
 import argparse
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cvpo_jax.clock import Clock
 from cvpo_jax.config import Config
 from cvpo_jax.episodes import summarize
 from cvpo_jax.experiment import load_experiment, parse_overrides
+from cvpo_jax.measure import compiled
 from cvpo_jax.population import Population
 from cvpo_jax.recorder import Recorder
 from envs.host_vector import host_scope
@@ -59,7 +61,12 @@ def run(program: Population) -> None:
     clock, every = Clock(), program.config.eval.every
     recorders = [Recorder(config) for config in program.trials]
     state, collection = program.fresh()
-    state, collection, _ = program.warmup(state, collection)
+    keys = program.spread([jax.random.PRNGKey(0)])
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), (state, keys))
+    with ThreadPoolExecutor() as pool:  # both of the programs that take long to compile at once
+        evaluate = pool.submit(compiled, program.evaluate, shapes)
+        state, collection, _ = program.warmup(state, collection)
+        program = replace(program, evaluate=evaluate.result().call)
     epochs = -(-(program.config.train.steps - program.warmup_steps) // program.epoch_steps)
     for epoch in range(1, epochs + 1):
         with clock.epoch():

@@ -94,7 +94,7 @@ class Population(Program):
         """State and collections at the start of all trials."""
         keys = [jax.random.PRNGKey(config.train.seed) for config in self.trials]
         hypers = [Hyper.from_config(config.algo) for config in self.trials]
-        return self.start(self._spread(keys), self._spread(hypers))
+        return self.start(self.spread(keys), self.spread(hypers))
 
     def template(self) -> Parts:
         """The shapes of each trial's part."""
@@ -116,7 +116,7 @@ class Population(Program):
     def join(self, parts: Sequence[Parts]) -> tuple[TrainState, Collection]:
         """State and collections on the devices, from the parts of all trials."""
         states = [state for state, _ in parts]
-        return self._spread(states), self._spread([devices.first(collection) for _, collection in parts])
+        return self.spread(states), self.spread([devices.first(collection) for _, collection in parts])
 
     def rows_of(self, metrics: Metrics) -> list[dict[str, float]]:
         """Each trial's metrics."""
@@ -125,7 +125,7 @@ class Population(Program):
 
     def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[Episodes]:
         """Evaluate each trial under its key, all at once."""
-        episodes = jax.device_get(self.evaluate(state, self._spread(keys)))
+        episodes = jax.device_get(self.evaluate(state, self.spread(keys)))
         flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), episodes)
         return [jax.tree.map(lambda x, index=index: x[index], flat) for index in range(len(self.trials))]
 
@@ -133,7 +133,7 @@ class Population(Program):
     def _per_device(self) -> int:
         return -(-len(self.trials) // len(self.chosen))
 
-    def _spread(self, trees: Sequence[Any]) -> Any:
+    def spread(self, trees: Sequence[Any]) -> Any:
         """One tree of leaves `[D, P, ...]` on the devices, from one a trial."""
         filled = [*trees, *[trees[-1]] * (len(self.chosen) * self._per_device - len(trees))]
         grid = (len(self.chosen), self._per_device)
