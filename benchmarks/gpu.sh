@@ -1,19 +1,19 @@
 #!/bin/sh
-# Speeds on an accelerator, as JSON lines for results/: environment, collection, update and training for 1,024 to 65,536
-# environments, then updates of a population of 64. The whole takes less than ten minutes: each experiment is stopped
-# after its share. Usage: benchmarks/gpu.sh [FOLDER]; ENVS, POPULATION, SECONDS_EACH and EXTRA (options) make it smaller.
+# Speeds and trainings on a GPU, as JSON for results/: steps a second of the environment, of collection and of training
+# for 1,024 to 65,536 environments; updates of a population of 64; twelve seeds at each of three limits, trained to
+# their end. Less than ten minutes on an H200: each part is stopped after its share.
+# Usage: benchmarks/gpu.sh [FOLDER]; ENVS, POPULATION, SEEDS and EXPERIMENT make it smaller or another.
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-results/gpu}
 python=${PYTHON:-.venv/bin/python}
+experiment=${EXPERIMENT:-experiments/point_goal.py}
+export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 mkdir -p "$folder"
-for envs in ${ENVS:-1024 4096 16384 65536}; do
-  # One update for 128 steps, as by default; the ring keeps 48 steps of each environment, an epoch is 32.
-  timeout "${SECONDS_EACH:-110}" "$python" -m cvpo_jax.bench "${EXPERIMENT:-experiments/point_goal.py}" --json \
-    --windows 3 --seconds 1 --env.num_envs "$envs" --train.warmup_steps "$((envs * 8))" \
-    --train.epoch_steps "$((envs * 32))" --train.replay_size "$((envs * 48))" ${EXTRA:-} \
-    > "$folder/envs_$envs.json" || { echo "$envs environments: no figures" >&2; rm -f "$folder/envs_$envs.json"; }
-done
-timeout "${SECONDS_EACH:-110}" "$python" benchmarks/population.py "${POPULATION:-64}" > "$folder/population.json" \
-  || { echo "population: no figures" >&2; rm -f "$folder/population.json"; }
+timeout 240 "$python" benchmarks/gpu_speeds.py "$experiment" --envs "${ENVS:-1024,8192,65536}" \
+  > "$folder/speeds.jsonl" || echo "speeds: not finished" >&2
+timeout 90 "$python" benchmarks/population.py "${POPULATION:-64}" > "$folder/population.json" \
+  || echo "population: not finished" >&2
+timeout 270 "$python" benchmarks/seeds.py "$experiment" "$folder/seeds" --seeds "${SEEDS:-12}" --limits 10,25,50 \
+  || echo "seeds: not finished" >&2
 ls "$folder"

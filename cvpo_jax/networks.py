@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from cvpo_jax.gaussian import Gaussian
-from cvpo_jax.options import MIN_STD
-from cvpo_jax.products import Precision, Product, dense_product, product_of
+from cvpo_jax.options import MIN_STD, Precision
+from cvpo_jax.products import Product, dense_product, product_of
 
 # Rows of one product on a CPU: 512 rows of 128 float32 are a quarter of a megabyte; 256 to 1024 are about as fast.
 BLOCK_ROWS = 512

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cvpo_jax.products import Precision
-
 MIN_STD = 0.1
 """Smallest standard deviation of an action: the KL bounds let a narrower policy move too slowly to follow the limit."""
 Backend = Literal["brax", "gymnasium"]
+Precision = Literal["float32", "bfloat16"]
 
 
 class ConfigError(ValueError):

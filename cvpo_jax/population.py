@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from brax.envs import State
 
-from cvpo_jax import devices, learner, memory, program, rollout
+from cvpo_jax import devices, learner, memory, products, program, rollout
 from cvpo_jax.config import Config
 from cvpo_jax.episodes import Episodes, make_evaluation
 from cvpo_jax.program import Parts, Program
@@ -157,6 +157,7 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> Population:
     env = TrialEnv(partial(program.make_env, config, staggered=True), config.env.num_envs)
     evaluation_env = TrialEnv(partial(program.make_env, config), config.eval.episodes)
     memory.require_room(env, config.train.replay_size, chosen, -(-len(configs) // len(chosen)))
+    products.require(config.algo.products)
     setup = program.make_setup(config, env)
     rows = config.train.replay_size // config.env.num_envs
 

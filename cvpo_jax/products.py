@@ -5,13 +5,14 @@ as fast. Sums, parameters and everything between the products stay float32.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-Precision = Literal["float32", "bfloat16"]
+from cvpo_jax.options import ConfigError, Precision
+
 Product = Callable[[jax.Array, jax.Array], jax.Array]
 
 
@@ -31,6 +32,20 @@ def dense_product(precision: Precision) -> Callable[..., jax.Array] | None:
     return dot_general
 
 
+def require(precision: Precision) -> None:
+    """Raise ConfigError where this machine has no such products: XLA says so when they run, not when they compile."""
+    if precision == "float32":
+        return
+    inputs, kernels = jnp.ones((8, 4)), jnp.ones((2, 4, 8))
+    try:
+        gradient = jax.grad(lambda kernels: jax.vmap(_rounded, (None, 0))(inputs, kernels).sum())
+        jax.block_until_ready(jax.jit(gradient)(kernels))
+    except jax.errors.JaxRuntimeError as error:
+        raise ConfigError(
+            f"--algo.products is {precision}: this {jax.default_backend()} cannot multiply these; use float32"
+        ) from error
+
+
 @jax.custom_vjp
 def _rounded(left: jax.Array, right: jax.Array) -> jax.Array:
     return _forward(left, right)[0]
@@ -45,7 +60,8 @@ def _backward(factors: tuple[jax.Array, jax.Array], change: jax.Array) -> tuple[
     """Gradients are products too, rounded alike."""
     (left, right), change = factors, _round(change)
     rows = tuple(range(left.ndim - 1))
-    return _multiply(change, right, (change.ndim - 1,), (1,)), _multiply(left, change, rows, rows)
+    # The other way round, XLA for CPUs has no product of the same inputs with the changes of several networks.
+    return _multiply(change, right, (change.ndim - 1,), (1,)), _multiply(change, left, rows, rows).T
 
 
 def _multiply(left: jax.Array, right: jax.Array, of_left: tuple[int, ...], of_right: tuple[int, ...]) -> jax.Array:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 import envs
-from cvpo_jax import devices, distributed, learner, memory, replay, rollout
+from cvpo_jax import devices, distributed, learner, memory, products, replay, rollout
 from cvpo_jax.config import Config, Schedule
 from cvpo_jax.episodes import Episodes, make_evaluation
 from cvpo_jax.options import ConfigError
@@ -173,6 +173,7 @@ def build(config: Config) -> Program:
             raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(everywhere)} devices")
     env = make_env(config, config.env.num_envs // len(everywhere), staggered=True)
     memory.require_room(env, config.train.replay_size, chosen, 1 / len(everywhere))
+    products.require(config.algo.products)
     setup = make_setup(config, env)
     rows = config.train.replay_size // config.env.num_envs
     loop = partial(make_loop(config, schedule, env, len(everywhere)), axis=devices.AXIS)

@@ -17,8 +17,7 @@ from flax import struct
 from cvpo_jax.cost import Controller
 from cvpo_jax.estep import Duals
 from cvpo_jax.networks import Actor, Critics
-from cvpo_jax.options import AlgoConfig
-from cvpo_jax.products import Precision
+from cvpo_jax.options import AlgoConfig, Precision
 
 Params = Any
 Metrics = dict[str, jax.Array]

@@ -46,6 +46,18 @@ def test_impossible_values_are_refused_by_name_and_value(section, name, value):
     assert name in message or "limit on cost" in message
 
 
+def test_more_environments_leave_updates_and_ages_as_they_are():
+    config = Config()
+    more = config.with_envs(1024).validate()
+    schedules = [one.schedule() for one in (config, more)]
+    assert (schedules[0].updates, schedules[0].unroll) == (schedules[1].updates, schedules[1].unroll)
+    assert schedules[0].iterations == schedules[1].iterations
+    for name in ("steps", "warmup_steps", "replay_size", "epoch_steps"):
+        assert getattr(more.train, name) == 4 * getattr(config.train, name)
+    assert more.algo.recent_steps == 4 * config.algo.recent_steps
+    assert more.algo.batch_size == config.algo.batch_size
+
+
 def test_constraints_are_read_by_name():
     assert AlgoConfig(cost_limit=7.0).constraint_limits == {"cost": 7.0}
     several = AlgoConfig(constraints="cost_hazards=10, cost_gremlins=2.5")

@@ -54,7 +54,7 @@ def test_newtons_method(both) -> None:
     both(lambda problem: minimise(problem, jnp.zeros((6, 7)), 20), problems(4, 6, 7), tolerance=1e-5)
 
 
-@pytest.mark.parametrize(("size", "contacts"), [(3, 2), (9, 10), (17, 4)])
+@pytest.mark.parametrize(("size", "contacts"), [(9, 10), (17, 2)])
 def test_the_kernel_finds_what_newtons_method_finds(size: int, contacts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = problems(contacts, size, 3)
     expected = jax.jit(lambda problem: minimise(problem, jnp.zeros((size, 3)), 20))(problem)

@@ -1,5 +1,6 @@
 """Experiment files and overrides."""
 
+import dataclasses
 import io
 import sys
 
@@ -20,6 +21,13 @@ def test_experiments_that_come_with_the_project_are_valid():
     for name in ("goal", "button", "circle"):
         config = load_experiment(f"experiments/point_{name}.py").validate()
         assert config.env.id == f"SafetyPoint{name.title()}1-v0"
+
+
+def test_the_gpus_experiment_is_the_usual_one_with_more_environments():
+    usual = load_experiment("experiments/point_goal.py")
+    config = load_experiment("experiments/gpu/point_goal.py").validate()
+    assert (config.env.id, config.env.num_envs) == (usual.env.id, 4096)
+    assert dataclasses.replace(config, eval=usual.eval).with_envs(usual.env.num_envs) == usual
 
 
 @pytest.mark.parametrize(("robot", "step"), [("Point", 0.06), ("Car", 0.1)])

@@ -16,10 +16,12 @@ PEERS = HERE / ".venvs" / "peers" / "bin" / "python"
 PAIRS = {
     "update": ("FSRL's CVPO, updates/s", [str(PEERS), "fsrl_peer.py", "update"]),
     "stratified": ("the same, 8 samples for 16", [str(PEERS), "fsrl_peer.py", "update"]),
+    "rounded": ("the same, products of bfloat16", [str(PEERS), "fsrl_peer.py", "update"]),
     "environment": ("Safety-Gymnasium, steps/s", [str(PEERS), "safety_gymnasium_peer.py"]),
     "sac": ("Brax's SAC, training steps/s", [sys.executable, "sac_peer.py"]),
     "training": ("FSRL's CVPO, training steps/s", [str(PEERS), "fsrl_peer.py", "training"]),
     "stratified-training": ("the same, 8 samples for 16", [str(PEERS), "fsrl_peer.py", "training"]),
+    "rounded-training": ("the same, products of bfloat16", [str(PEERS), "fsrl_peer.py", "training"]),
 }
 ROW = "{:<32} {:>10} {:>10} {:>8}   {}"
 

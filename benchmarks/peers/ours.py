@@ -1,5 +1,6 @@
 """Ours, doing what a peer does: `update` and `training` at FSRL's navigation setting, `environment` and training as
-Brax's SAC does it (`sac`), on PointButton1. `stratified…` are the same with the 8 samples that serve as 16 (README.md).
+Brax's SAC does it (`sac`), on PointButton1. `stratified…` are the same with the 8 samples that serve as 16, `rounded…`
+also multiply bfloat16 (README.md).
 """
 
 import sys
@@ -80,8 +81,10 @@ def repeat(function: Callable[..., tuple], arguments: tuple, units: float) -> Ca
 WORKS: dict[str, Callable[[], Callable[[], float]]] = {
     "update": partial(updates, FSRL),
     "stratified": partial(updates, replace(FSRL, samples=8)),
+    "rounded": partial(updates, replace(FSRL, samples=8, products="bfloat16")),
     "training": partial(training, FSRL, 250, 0.2, 1000),
     "stratified-training": partial(training, replace(FSRL, samples=8), 250, 0.2, 1000),
+    "rounded-training": partial(training, replace(FSRL, samples=8, products="bfloat16"), 250, 0.2, 1000),
     "environment": environment,
     "sac": partial(training, AlgoConfig(), ENVS, UPDATES_PER_STEP, STEPS),
 }
