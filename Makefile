@@ -11,7 +11,7 @@ JOBS ?= 2
 export JAX_COMPILATION_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cvpo_jax/jax
 
 .DEFAULT_GOAL := help
-.PHONY: help install run bench bench-peers test lint types gl lock
+.PHONY: help install run gpu bench bench-peers test lint types gl lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ $(INSTALLED): requirements.lock pyproject.toml | $(BIN)/python
 
 run: install ## train: EXPERIMENT=experiments/point_goal.py ARGS="--section.option value"
 	$(BIN)/python -m cvpo_jax.run $(EXPERIMENT) $(ARGS)
+
+gpu: install ## add what JAX needs on an NVIDIA GPU to .venv
+	$(BIN)/python -m pip install --quiet "jax[cuda13]==$$($(BIN)/python -c 'import jax; print(jax.__version__)')"
 
 bench: install ## measure steps per second of EXPERIMENT
 	$(BIN)/python -m cvpo_jax.bench $(EXPERIMENT) $(ARGS)

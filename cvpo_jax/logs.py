@@ -56,10 +56,11 @@ class Logs:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def progress(self, step: int, rate: float, metrics: Row) -> None:
-        """Move the bar to `step`; show the rate and what training episodes came to."""
+        """Move the bar to `step`; show the rate and what training episodes came to, as far as these are known."""
         returns, costs = metrics.get("train/return", math.nan), metrics.get("train/cost", math.nan)
-        text = f"{rate:,.0f} steps/s  training return {returns:6.2f} cost {costs:6.1f}"
-        self._progress.update(self._task, completed=step, description=text)
+        parts = [f"{rate:,.0f} steps/s"] if math.isfinite(rate) else []
+        parts += [f"training return {returns:6.2f} cost {costs:6.1f}"] if math.isfinite(returns) else []
+        self._progress.update(self._task, completed=step, description="  ".join(parts) or "training")
 
     def evaluation(self, row: Row, suffix: str) -> None:
         """Write an evaluation everywhere; `suffix` is that of the first constraint's metrics."""

@@ -41,3 +41,15 @@ def test_a_folder_without_metrics_has_none(tmp_path):
     assert read_metrics(tmp_path) == []
     rewind_metrics(tmp_path, 0)
     assert read_metrics(tmp_path) == []
+
+
+def test_the_bar_tells_what_is_known_and_no_more(tmp_path):
+    with Logs(tmp_path, 1000) as logs:
+        told = []
+        logs._progress.update = lambda *_, description, **__: told.append(description)
+        logs.progress(10, math.nan, {})
+        logs.progress(20, math.nan, {"train/return": 1.0, "train/cost": 2.0})
+        logs.progress(30, 5000.0, {"train/return": 1.0, "train/cost": 2.0})
+    assert told[0] == "training"
+    assert "steps/s" not in told[1] and "cost    2.0" in told[1]
+    assert told[2].startswith("5,000 steps/s") and "nan" not in "".join(told)
