@@ -1,5 +1,6 @@
 """What the physics does for accelerators computes the same as what it does for CPUs; here both run on a CPU."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 import envs
 from envs import lanes, loops
-from envs.physics import gate, newton_kernel
+from envs.physics import gate, newton, newton_kernel
 from envs.physics.algebra import add_up
 from envs.physics.box_box import box_box
 from envs.physics.contact import Box, compress
@@ -63,6 +64,13 @@ def test_the_kernel_finds_what_newtons_method_finds(size: int, contacts: int, mo
     found = jax.jit(partial(lambda problem: minimise(problem, jnp.zeros((size, 3)), 20)))(problem)
     assert np.ptp(expected, axis=1).min() > 1e-3, "nothing to solve"
     np.testing.assert_allclose(found, expected, atol=3e-6)
+
+
+def test_without_the_kernel_a_gpu_takes_the_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert newton._kernel() is newton_kernel.run_newton
+    monkeypatch.setitem(sys.modules, "envs.physics.newton_kernel", None)
+    assert newton._kernel() is None
 
 
 def test_boxes_that_meet_and_boxes_apart(both) -> None:

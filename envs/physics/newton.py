@@ -12,6 +12,8 @@ Further axes of all arrays (environments) come behind those named. With many env
 vectors; loops go over matrix rows, which compiles quickly and keeps the vectors in cache.
 """
 
+import importlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -119,6 +121,16 @@ def _line_search(edges: jax.Array, run: jax.Array, slope: jax.Array, curve: jax.
     return until_done(lambda carry: jnp.all(carry[3]), refine, start, _SEARCHES, short=True)[2]
 
 
+def _kernel() -> Callable[..., jax.Array] | None:
+    """The kernel that makes all iterations on a GPU; None elsewhere, and where JAX has no Triton for it any more."""
+    if not on_gpu():
+        return None
+    try:
+        return importlib.import_module("envs.physics.newton_kernel").run_newton
+    except ImportError:
+        return None
+
+
 def minimise(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
     """The acceleration `[n]` after `iterations` Newton steps from `start` `[n]`, or before, where none changes it.
 
@@ -132,9 +144,7 @@ def minimise(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
     weight = jnp.concatenate([weight, weight * problem.friction], axis=1)
     jacobian = problem.jacobian * scale * weight[:, :, None]
     point, offset = start / scale, problem.offset * weight
-    if on_gpu() and start.ndim == 2 and start.dtype == jnp.float32:
-        from envs.physics.newton_kernel import run_newton
-
+    if start.ndim == 2 and start.dtype == jnp.float32 and (run_newton := _kernel()):
         edges, offset = (_rows(_rows(_edges(rows))) for rows in (jacobian, offset))
         limits = iterations, _SEARCHES, _CLOSE
         return run_newton(mass, force, edges, offset, point, *limits) * scale

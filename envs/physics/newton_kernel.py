@@ -3,6 +3,8 @@
 As separate operations an iteration takes some thirty, each of which costs microseconds to start however few the
 environments. Here a warp keeps an environment's whole problem in registers and stops when it is solved.
 n degrees of freedom, e edges, N environments; n and e are filled up to the next power of two.
+
+JAX means to drop Pallas by way of Triton one day: then importing this fails, and `newton` makes do with operations.
 """
 
 from functools import partial
