@@ -1,6 +1,7 @@
 """A trained policy from its run directory."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,13 @@ Policy = Callable[..., jax.Array]
 
 
 def load_state(run_dir: Path, *, step: int | None = None) -> TrainState:
-    """The training state of a run's latest checkpoint, or of the one at `step`; raises ConfigError, CheckpointError."""
+    """The training state of a run's latest checkpoint, or of the one at `step`; raises ConfigError, CheckpointError.
+
+    Its products are exact, since a policy is also used where there are no others (cvpo_jax.products).
+    """
     hyper = Hyper.from_config(rundir.load_config(run_dir).algo)
-    template = jax.eval_shape(partial(learner.init_state, rundir.load_setup(run_dir), hyper), jax.random.PRNGKey(0))
+    setup = replace(rundir.load_setup(run_dir), products="float32")
+    template = jax.eval_shape(partial(learner.init_state, setup, hyper), jax.random.PRNGKey(0))
     with checkpoint.open_checkpoints(run_dir) as manager:
         return checkpoint.restore_state(manager, template, step)
 

@@ -1,4 +1,4 @@
-"""Matrix products of the networks, of float32 numbers as they are or rounded to bfloat16 first.
+"""Matrix products of the networks' hidden layers, of float32 numbers as they are or rounded to bfloat16 first.
 
 Processors that multiply bfloat16 in hardware (AMX or AVX512-BF16 on CPUs, tensor cores on GPUs) do so two to four times
 as fast. Sums, parameters and everything between the products stay float32.

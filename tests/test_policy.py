@@ -83,3 +83,11 @@ def test_a_run_without_evaluations_is_told(tiny_run, tmp_path):
     shutil.copy(tiny_run / "config.json", tmp_path)
     with pytest.raises(ConfigError, match="no evaluation yet"):
         plot.plot_run(tmp_path)
+
+
+def test_a_policy_of_rounded_products_is_used_with_exact_ones(tiny_run, tmp_path) -> None:
+    copy = tmp_path / "rounded"
+    shutil.copytree(tiny_run, copy)
+    stored = json.loads((copy / "setup.json").read_text())
+    (copy / "setup.json").write_text(json.dumps(stored | {"products": "bfloat16"}))
+    assert load_state(copy).setup.products == "float32"
