@@ -4,8 +4,9 @@ A checkpoint holds the training state (one replica), the collections of all devi
 seconds trained, so that a resumed run goes on bit for bit as if it had never stopped.
 """
 
+import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -16,6 +17,9 @@ from orbax.checkpoint import CheckpointManager, checkpoint_managers
 from cvpo_jax.types import Collection, TrainState
 
 KEEP_LATEST = 2
+
+Which = int | Literal["best"] | None
+"""A checkpoint: the one at a step, the best by `score`, or the latest."""
 
 
 class CheckpointError(RuntimeError):
@@ -36,7 +40,7 @@ def open_checkpoints(run_dir: Path) -> CheckpointManager:
     policy = checkpoint_managers.AnyPreservationPolicy(
         [
             checkpoint_managers.LatestN(KEEP_LATEST),
-            checkpoint_managers.BestN(get_metric_fn=lambda metrics: metrics["score"], n=1),
+            checkpoint_managers.BestN(get_metric_fn=_score, n=1),
         ]
     )
     # Where several processes train together, one writes and each reads by itself: they must not wait for each other.
@@ -46,6 +50,7 @@ def open_checkpoints(run_dir: Path) -> CheckpointManager:
     )
     options = ocp.CheckpointManagerOptions(
         preservation_policy=policy,
+        best_fn=_score,  # without it scores would not be written, and a resumed run not know its best
         enable_async_checkpointing=True,
         multiprocessing_options=alone if jax.process_count() > 1 else ocp.options.MultiprocessingOptions(),
         create=False,
@@ -53,6 +58,11 @@ def open_checkpoints(run_dir: Path) -> CheckpointManager:
     folder = (Path(run_dir) / "checkpoints").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return CheckpointManager(folder, options=options)
+
+
+def step_or_best(text: str) -> Which:
+    """A checkpoint as the command line names it: its step, or `best`; raises ValueError for other words."""
+    return "best" if text == "best" else int(text)
 
 
 def score(metrics: dict[str, float], limits: tuple[float, ...]) -> float:
@@ -81,9 +91,20 @@ def restore(
     return Checkpoint(items["state"], items["collection"], items["progress"]["seconds"])
 
 
-def restore_state(manager: CheckpointManager, state: TrainState, step: int | None = None) -> TrainState:
-    """Read only the training state, of the latest checkpoint or of the one at `step`."""
-    return _read(manager, step, {"state": state})["state"]
+def restore_state(manager: CheckpointManager, state: TrainState, step: Which = None) -> TrainState:
+    """Read only the training state, of the latest checkpoint, of the best or of the one at `step`."""
+    return _read(manager, _best(manager) if step == "best" else step, {"state": state})["state"]
+
+
+def _best(manager: CheckpointManager) -> int | None:
+    """The step of the highest score among the checkpoints that are kept; None where there is none."""
+    scores = {step: _score(manager.metrics(step)) for step in manager.all_steps()}
+    return max(scores, key=scores.__getitem__, default=None)
+
+
+def _score(metrics: dict[str, float] | None) -> float:
+    """The score a checkpoint was saved with; the least of all where it was saved without."""
+    return metrics["score"] if metrics else -math.inf
 
 
 def _read(manager: CheckpointManager, step: int | None, templates: dict[str, Any], **others: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 
 from cvpo_jax import compilation, rundir, terminal
+from cvpo_jax.checkpoint import Which, step_or_best
 from cvpo_jax.episodes import make_evaluation, summarize
 from cvpo_jax.logs import Row, to_json
 from cvpo_jax.options import Backend, ConfigError
@@ -24,11 +25,11 @@ def evaluate(
     episodes: int = 100,
     seed: int = 0,
     stochastic: bool = False,
-    step: int | None = None,
+    step: Which = None,
 ) -> Row:
     """Return and cost of `episodes` whole episodes on new layouts; raises ConfigError, CheckpointError.
 
-    `backend` replaces the run's own, `step` names a checkpoint other than the latest.
+    `backend` replaces the run's own, `step` names a checkpoint other than the latest, or `best`.
     """
     if episodes < 1:
         raise ConfigError(f"--episodes is {episodes}: at least one is needed")
@@ -49,7 +50,7 @@ def command(arguments: Sequence[str]) -> None:
     parser.add_argument("--backend", choices=("brax", "gymnasium"), help="default: the backend it was trained on")
     parser.add_argument("--episodes", type=int, default=100, help="whole episodes, a new layout each (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="seed of layouts and actions (default 0)")
-    parser.add_argument("--step", type=int, help="a checkpoint other than the latest")
+    parser.add_argument("--step", type=step_or_best, help="a checkpoint other than the latest: its step, or `best`")
     parser.add_argument("--stochastic", action="store_true", help="sample actions instead of taking the mean")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = vars(parser.parse_args(arguments))

@@ -1,6 +1,7 @@
 """The learning curve and the table of a run. Also `python -m cvpo_jax.plot RUN_DIR …`."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +64,7 @@ def plot_run(run_dir: Path) -> Path:
 
 
 def table(run_dir: Path, most: int = 8) -> str:
-    """Return and cost at up to `most` evaluations spread over the run, the last one among them."""
+    """Return and cost at up to `most` evaluations spread over the run, the last one among them, and the best of all."""
     rows = _evaluations(run_dir)
     stride = -(-len(rows) // most)
     lines = [f"{'step':>12} {'minutes':>8} {'return':>8} {'cost':>8} {'limit':>7}"]
@@ -72,6 +73,12 @@ def table(run_dir: Path, most: int = 8) -> str:
         lines.append(
             f"{row['step']:>12,} {row['seconds'] / 60:>8.1f} {row['return_mean']:>8.2f} "
             f"{row[f'cost{suffix}_mean']:>8.1f} {row[f'cost_limit{suffix}']:>7g}"
+        )
+    best = max(rows, key=lambda row: row.get("score", -math.inf))
+    if "score" in best:
+        lines.append(
+            f"best by evaluation: step {best['step']:,}, return {best['return_mean']:.2f} at a cost of "
+            f"{best[f'cost{suffix}_mean']:.1f} (evaluate it anew: --step best)"
         )
     return "\n".join(lines)
 

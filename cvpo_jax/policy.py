@@ -9,14 +9,15 @@ import jax
 import jax.numpy as jnp
 
 from cvpo_jax import checkpoint, learner, rundir
+from cvpo_jax.checkpoint import Which
 from cvpo_jax.types import Hyper, TrainState
 from cvpo_jax.update import normalize_observation
 
 Policy = Callable[..., jax.Array]
 
 
-def load_state(run_dir: Path, *, step: int | None = None) -> TrainState:
-    """The training state of a run's latest checkpoint, or of the one at `step`; raises ConfigError, CheckpointError.
+def load_state(run_dir: Path, *, step: Which = None) -> TrainState:
+    """The training state of a run's latest checkpoint, or of the one `step` names; raises ConfigError, CheckpointError.
 
     Its products are exact, since a policy is also used where there are no others (cvpo_jax.products).
     """
@@ -39,10 +40,11 @@ def make_policy(state: TrainState) -> Policy:
     return policy
 
 
-def load_policy(run_dir: Path | str, *, step: int | None = None) -> Policy:
+def load_policy(run_dir: Path | str, *, step: Which = None) -> Policy:
     """The policy of a run directory: `policy(observation [..., O], key=None) -> action [..., A]` in [-1, 1].
 
-    Deterministic without a key, sampled with one. Takes the latest checkpoint, or the one at `step`.
+    Deterministic without a key, sampled with one. Takes the latest checkpoint, the one at `step`, or with
+    `step="best"` the one of the evaluation that earned most within the limits.
     Raises ConfigError where the folder is not a run, CheckpointError where it holds no readable checkpoint.
     """
     return make_policy(load_state(Path(run_dir), step=step))

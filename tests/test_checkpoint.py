@@ -19,12 +19,22 @@ def test_the_latest_two_and_the_best_are_kept(tmp_path):
         assert latest.collection["y"].tolist() == [0, 0]
         assert latest.seconds == 50.0
         assert checkpoint.restore_state(manager, {"x": jnp.zeros(3, jnp.int32)}, 2)["x"].tolist() == [2, 2, 2]
+        assert checkpoint.restore_state(manager, {"x": jnp.zeros(3, jnp.int32)}, "best")["x"].tolist() == [2, 2, 2]
+    with checkpoint.open_checkpoints(tmp_path) as manager:  # as a resumed run does
+        for step, score in ((6, 8.0), (7, 0.0)):
+            checkpoint.save(manager, step, Checkpoint({"x": jnp.full(3, step)}, {"y": jnp.zeros(2)}, 60.0), score)
+        manager.wait_until_finished()
+        assert sorted(manager.all_steps()) == [2, 6, 7]
+        checkpoint.save(manager, 8, Checkpoint({"x": jnp.full(3, 8)}, {"y": jnp.zeros(2)}, 80.0), 10.0)
+        manager.wait_until_finished()
+        assert sorted(manager.all_steps()) == [7, 8]
+        assert checkpoint.restore_state(manager, {"x": jnp.zeros(3, jnp.int32)}, "best")["x"].tolist() == [8, 8, 8]
 
 
 def test_a_checkpoint_that_is_not_there_or_has_other_shapes_is_named(tmp_path):
     with checkpoint.open_checkpoints(tmp_path) as manager:
         with pytest.raises(CheckpointError, match="holds no checkpoint"):
-            checkpoint.restore_state(manager, {"x": jnp.zeros(3)})
+            checkpoint.restore_state(manager, {"x": jnp.zeros(3)}, "best")
         checkpoint.save(manager, 7, Checkpoint({"x": jnp.ones(3)}, {"y": jnp.zeros(1)}, 0.0), 0.0)
         manager.wait_until_finished()
         with pytest.raises(CheckpointError, match=r"--step is 8.*holds 7"):

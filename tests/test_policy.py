@@ -10,6 +10,7 @@ from PIL import Image
 
 from cvpo_jax import ConfigError, evaluate, load_policy, plot, terminal
 from cvpo_jax.checkpoint import CheckpointError
+from cvpo_jax.logs import read_metrics
 from cvpo_jax.policy import load_state
 from cvpo_jax.update import normalize_observation
 
@@ -73,10 +74,13 @@ def test_curves_of_several_runs_in_one_picture(tiny_run, tmp_path, capsys):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50, "an empty picture has few colours"
 
 
-def test_table_shows_the_last_evaluation_and_at_most_so_many(tiny_run):
+def test_table_shows_the_last_evaluation_at_most_so_many_and_the_best(tiny_run):
     lines = plot.table(tiny_run, most=2).splitlines()
-    assert len(lines) == 3
-    assert [line.split()[0] for line in lines[1:]] == ["1,232", "2,256"]
+    assert len(lines) == 4
+    assert [line.split()[0] for line in lines[1:3]] == ["1,232", "2,256"]
+    best = max(read_metrics(tiny_run), key=lambda row: row["score"])
+    assert f"step {best['step']:,}, return {best['return_mean']:.2f}" in lines[3]
+    assert int(load_state(tiny_run, step="best").env_steps) == best["step"]
 
 
 def test_a_run_without_evaluations_is_told(tiny_run, tmp_path):
