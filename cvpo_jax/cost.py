@@ -27,7 +27,6 @@ LOWEST_ERROR, HIGHEST_ERROR = -2.0, 0.7
 SLACK_ERROR, RELEASE = -1.0, 1.0  # the constraint is let go where cost is further below its limit than this
 
 # How the limit is approached.
-FREE_UPDATES = 3_000
 DESCENT_RATE = 1 / 8_000  # of the log of cost, an update
 LOOSEST_REFERENCE = 5.0  # 150 times what is aimed at; a higher reference means that cost is still free
 
@@ -45,15 +44,16 @@ class Controller(struct.PyTreeNode):
     reference: jax.Array  # the error that is aimed at for now: it leads from where cost began down to 0
 
 
-def initial_controller(num_constraints: int) -> Controller:
-    """Before anything was measured."""
+def initial_controller(num_constraints: int, free_updates: int) -> Controller:
+    """Before anything was measured: cost is free for `free_updates` updates, or the limit is aimed at from the first."""
+    reference = LOOSEST_REFERENCE + free_updates * DESCENT_RATE if free_updates else 0.0
     # Separate arrays, since the state is donated and a buffer may be given away only once.
     return Controller(
         fast=jnp.zeros(num_constraints),
         slow=jnp.zeros(num_constraints),
         deployed=jnp.zeros(num_constraints),
         integral=jnp.full(num_constraints, INITIAL_INTEGRAL),
-        reference=jnp.full(num_constraints, LOOSEST_REFERENCE + FREE_UPDATES * DESCENT_RATE),
+        reference=jnp.full(num_constraints, reference),
     )
 
 

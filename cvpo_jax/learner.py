@@ -30,7 +30,7 @@ def init_state(setup: Setup, hyper: Hyper, key: jax.Array) -> TrainState:
         critic_optimizer=optax.adam(hyper.critic_lr).init(critics),
         duals=Duals.initial(setup.num_constraints),
         multipliers=Multipliers(jnp.ones(()), jnp.ones(())),
-        controller=initial_controller(setup.num_constraints),
+        controller=initial_controller(setup.num_constraints, setup.free_updates),
         observation_statistics=running_statistics.init_state(
             jax.ShapeDtypeStruct((setup.observation_size,), jnp.float32)
         ),

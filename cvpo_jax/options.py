@@ -69,6 +69,8 @@ class AlgoConfig:
     """Separate constraints on cost components, as `cost_hazards=10,cost_gremlins=15`; empty: one, on all cost."""
     limit_mode: Literal["measured", "paper"] = "measured"
     """What keeps the limit: a controller on the measured cost of episodes, or the paper's threshold."""
+    free_updates: int = 3_000
+    """Updates at first without regard to cost. With 0 the training keeps the limit, too, and earns somewhat less."""
     gamma: float = 0.99
     """Discount of reward and cost."""
     n_step: int = 6
@@ -148,6 +150,7 @@ class AlgoConfig:
         _positive("algo", self, "n_step", "batch_size", "samples", "kl", "kl_mean", "kl_covariance", "mstep_iterations")
         _positive("algo", self, "actor_lr", "critic_lr", "multiplier_lr", "reward_critics", "cost_critics")
         _positive("algo", self, "recent_steps")
+        require(self.free_updates >= 0, f"--algo.free_updates is {self.free_updates}: it cannot be negative")
         require(0 < self.gamma < 1, f"--algo.gamma is {self.gamma}: it must lie strictly between 0 and 1")
         for name in ("target_rate", "old_policy_rate", "average_rate"):
             value = getattr(self, name)

@@ -89,6 +89,7 @@ class Setup:
     normalize_observations: bool
     reward_critics: int = 2
     products: Precision = "float32"
+    free_updates: int = 0
 
     @classmethod
     def from_config(
@@ -113,6 +114,7 @@ class Setup:
             controlled=algo.limit_mode == "measured",
             normalize_observations=algo.normalize_observations,
             products=algo.products,
+            free_updates=algo.free_updates,
         )
 
     @property

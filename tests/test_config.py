@@ -27,6 +27,7 @@ def refused(config):
         ("algo", "target_rate", 1.5),
         ("algo", "hidden", ()),
         ("algo", "recent_share", 2.0),
+        ("algo", "free_updates", -1),
         ("algo", "cost_limit", -3.0),
         ("algo", "cost_limit", float("nan")),
         ("train", "steps", 0),

@@ -72,9 +72,10 @@ def test_the_integral_stays_in_its_range_and_recovers() -> None:
 
 def test_the_limit_is_approached_from_the_cost_that_free_learning_had() -> None:
     """Free at first; then the reference starts at the cost found, and leads down to the limit at its rate."""
-    controller = measured(300, reference=float(cost.initial_controller(1).reference[0]), integral=cost.INITIAL_INTEGRAL)
+    start = float(cost.initial_controller(1, 3000).reference[0])
+    controller = measured(300, reference=start, integral=cost.INITIAL_INTEGRAL)
     integrate = jax.jit(lambda controller: cost.integrate(controller, LIMIT, T))
-    for _ in range(cost.FREE_UPDATES - 20):
+    for _ in range(3000 - 20):
         controller = integrate(controller)
     assert controller.integral[0] == cost.INITIAL_INTEGRAL
     assert cost.pressure(controller, LIMIT, T)[0] < 0
@@ -94,6 +95,14 @@ def test_the_limit_is_approached_from_the_cost_that_free_learning_had() -> None:
     assert found < error / 2
 
 
+def test_without_free_updates_the_limit_is_aimed_at_from_the_first() -> None:
+    controller = cost.initial_controller(1, 0).replace(fast=LIMIT / T, slow=LIMIT / T)
+    aimed = measured(float(LIMIT[0]), integral=cost.INITIAL_INTEGRAL).replace(deployed=jnp.zeros(1))
+    for _ in range(5):
+        assert cost.pressure(controller, LIMIT, T) == pytest.approx(cost.pressure(aimed, LIMIT, T))
+        controller, aimed = (cost.integrate(one, LIMIT, T) for one in (controller, aimed))
+
+
 def test_a_limit_of_zero_is_finite_and_presses_on() -> None:
     zero = jnp.zeros(1)
     assert cost.pressure(measured(30), zero, T)[0] > cost.pressure(measured(0), zero, T)[0]
@@ -101,7 +110,7 @@ def test_a_limit_of_zero_is_finite_and_presses_on() -> None:
 
 
 def test_running_means_start_as_plain_means_and_forget_exponentially() -> None:
-    controller = cost.initial_controller(1)
+    controller = cost.initial_controller(1, 3000)
     for step, value in enumerate([1.0, 0.0, 0.5]):
         controller = cost.measure(controller, jnp.array([value]), jnp.array([2 * value]), jnp.float32(step), 1, T)
     assert controller.fast[0] == pytest.approx(0.5)
