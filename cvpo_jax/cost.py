@@ -45,7 +45,7 @@ class Controller(struct.PyTreeNode):
 
 
 def initial_controller(num_constraints: int, free_updates: int) -> Controller:
-    """Before anything was measured: cost is free for `free_updates` updates, or the limit is aimed at from the first."""
+    """Before anything was measured. Cost is free for `free_updates` updates; without any the limit is aimed at."""
     reference = LOOSEST_REFERENCE + free_updates * DESCENT_RATE if free_updates else 0.0
     # Separate arrays, since the state is donated and a buffer may be given away only once.
     return Controller(
