@@ -22,9 +22,10 @@ from cvpo_jax import devices, memory, mstep, networks, rollout, scaling, termina
 from cvpo_jax.config import Config
 from cvpo_jax.experiment import load_experiment, parse_overrides
 from cvpo_jax.gaussian import stratified_noise
+from cvpo_jax.loop import make_draw
 from cvpo_jax.measure import Measurement, Window, compiled, measure, table
 from cvpo_jax.options import ConfigError
-from cvpo_jax.program import Program, build, make_draw
+from cvpo_jax.program import Program, build
 from cvpo_jax.replay import Replay
 from cvpo_jax.resets import Resets, measure_resets
 from cvpo_jax.types import Batch, Collection, Multipliers, TrainState

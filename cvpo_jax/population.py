@@ -16,6 +16,7 @@ from brax.envs import State
 from cvpo_jax import devices, learner, memory, products, program, rollout
 from cvpo_jax.config import Config
 from cvpo_jax.episodes import Episodes, make_evaluation
+from cvpo_jax.loop import make_loop, make_phases
 from cvpo_jax.program import Parts, Program
 from cvpo_jax.types import Collection, Hyper, Metrics, Setup, TrainState
 from envs.base import VectorEnv
@@ -164,7 +165,7 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> Population:
     def place(function: Callable) -> Callable:
         return devices.parallel(jax.vmap(function), chosen)
 
-    loop = jax.vmap(program.make_loop(config, schedule, env, 1), in_axes=(None, 0, 0))
+    loop = jax.vmap(make_loop(config, schedule, env, 1), in_axes=(None, 0, 0))
     return Population(
         config=config,
         schedule=schedule,
@@ -172,7 +173,7 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> Population:
         env=env,
         setup=setup,
         start=place(partial(_begin, setup, env, rows)),
-        **program.make_phases(loop, chosen),
+        **make_phases(loop, chosen),
         evaluate=place(make_evaluation(evaluation_env, stochastic=config.eval.stochastic)),
         trials=tuple(configs),
     )

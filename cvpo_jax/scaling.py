@@ -15,6 +15,7 @@ import jax
 from cvpo_jax import devices, exchange, learner, program, rollout
 from cvpo_jax.config import Config
 from cvpo_jax.exchange import Exchange
+from cvpo_jax.loop import make_draw, make_learn
 from cvpo_jax.measure import Measurement, Window, measure
 from cvpo_jax.options import ConfigError
 from cvpo_jax.program import Program
@@ -121,7 +122,7 @@ def on_paper(config: Config, count: int) -> tuple[list[Exchange], list[Exchange]
     state = jax.eval_shape(partial(learner.init_state, setup), Hyper.from_config(one.algo), key)
     collection = jax.eval_shape(partial(rollout.start, env, one.train.replay_size // one.env.num_envs), key)
     batch = jax.eval_shape(
-        lambda stored, gamma: program.make_draw(one, 1)(stored, key, gamma=gamma), collection.replay, state.hyper.gamma
+        lambda stored, gamma: make_draw(one, 1)(stored, key, gamma=gamma), collection.replay, state.hyper.gamma
     )
     collect = partial(rollout.collect, env, steps=schedule.unroll, random=False, axis=devices.AXIS)
     return (
@@ -146,7 +147,7 @@ def _measured(config: Config, exchanges: list[Exchange], window: Window) -> Spee
 
 def updates(built: Program) -> Callable:
     """As many updates as in an epoch, each with its draw from the replay."""
-    learn = partial(program.make_learn(built.config, len(built.chosen)), axis=devices.AXIS)
+    learn = partial(make_learn(built.config, len(built.chosen)), axis=devices.AXIS)
     return devices.parallel(
         lambda *carry: jax.lax.scan(learn, carry, None, length=built.epoch_updates)[0], built.chosen
     )

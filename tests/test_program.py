@@ -8,6 +8,7 @@ import pytest
 from toy import Bandit
 
 from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, TrainConfig, memory, program
+from cvpo_jax.loop import make_draw
 
 CONFIG = Config(
     env=EnvConfig(num_envs=16),
@@ -101,7 +102,7 @@ def test_a_device_draws_its_share_of_the_batch_from_the_recent_rows(built) -> No
     stored = jax.tree.map(lambda x: np.array(x[0]), collection.replay)
     stored.data.observation[:, :, 0] = np.arange(built.rows)[:, None]
     stored = stored.replace(position=np.int32(0), size=np.int32(built.rows))
-    batch = program.make_draw(CONFIG, 2)(stored, jax.random.PRNGKey(1), gamma=np.float32(0.9))
+    batch = make_draw(CONFIG, 2)(stored, jax.random.PRNGKey(1), gamma=np.float32(0.9))
     assert batch.observation.shape == (16, 2)
     # recent_steps of 64 are the newest four steps of 16 environments.
     newest = set(np.unique(batch.policy_observation[:, 0]))

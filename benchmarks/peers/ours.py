@@ -15,6 +15,7 @@ from sac_peer import ENVS, STEPS, TASK, UPDATES_PER_STEP
 from window import serve
 
 from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig, compilation, devices, learner, program, replay
+from cvpo_jax.loop import make_learn
 from cvpo_jax.types import Hyper, Setup, Transition
 from envs import make, vectorise
 
@@ -39,7 +40,7 @@ def updates(algo: AlgoConfig) -> Callable[[], float]:
     )
     state = learner.init_state(setup, Hyper.from_config(algo), keys[4])
     carry = devices.strong((state, keys[5], replay.Replay(steps, jnp.int32(0), jnp.int32(rows))))
-    learn = partial(program.make_learn(config, 1), axis=None)
+    learn = partial(make_learn(config, 1), axis=None)
     function = jax.jit(lambda *carry: jax.lax.scan(learn, carry, None, length=count)[0], donate_argnums=(0, 1, 2))
     return repeat(function, carry, count)
 
