@@ -1,4 +1,4 @@
-"""Seconds until a training has begun: `python benchmarks/first_step.py EXPERIMENT [--cache FOLDER]`.
+"""Seconds until a training has begun: `python benchmarks/first_step.py EXPERIMENT [--cache FOLDER] [--section.option value …]`.
 
 From the start of the program until the training loop is compiled and has run once, as a warm-up, with whatever the
 cache of compiled programs in FOLDER holds: an empty folder gives a cold start, the same again a warm one.
@@ -13,19 +13,20 @@ BEGIN = time.perf_counter()
 
 def main() -> None:
     """Build, start, warm up, and print how long each took."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0], allow_abbrev=False)
     parser.add_argument("experiment")
     parser.add_argument("--cache", help="folder of compiled programs; the user's own without")
-    options = parser.parse_args()
+    options, rest = parser.parse_known_args()
     if options.cache:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = options.cache
     import jax
 
     from cvpo_jax import compilation, program
-    from cvpo_jax.experiment import load_experiment
+    from cvpo_jax.experiment import load_experiment, parse_overrides
 
     compilation.enable_cache()
-    built = program.build(load_experiment(options.experiment))
+    config = parse_overrides(load_experiment(options.experiment), rest, "python benchmarks/first_step.py", "")
+    built = program.build(config)
     state, collection = jax.block_until_ready(built.fresh())
     fresh = time.perf_counter() - BEGIN
     jax.block_until_ready(built.warmup(state, collection))
