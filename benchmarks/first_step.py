@@ -1,4 +1,4 @@
-"""Seconds until a training has begun: `python benchmarks/first_step.py EXPERIMENT [--cache FOLDER] [--section.option value …]`.
+"""Seconds until a training has begun: `python benchmarks/first_step.py EXPERIMENT [--cache FOLDER] [--option value …]`.
 
 From the start of the program until the training loop is compiled and has run once, as a warm-up, with whatever the
 cache of compiled programs in FOLDER holds: an empty folder gives a cold start, the same again a warm one.
