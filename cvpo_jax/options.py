@@ -70,7 +70,7 @@ class AlgoConfig:
     limit_mode: Literal["measured", "paper"] = "measured"
     """What keeps the limit: a controller on the measured cost of episodes, or the paper's threshold."""
     free_updates: int = 3_000
-    """Updates at first without regard to cost. With 0 the training keeps the limit, too, and earns somewhat less."""
+    """Updates at first without regard to cost; 0: training, too, aims at the limit, and learns more slowly."""
     gamma: float = 0.99
     """Discount of reward and cost."""
     n_step: int = 6
