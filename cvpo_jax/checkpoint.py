@@ -4,7 +4,6 @@ A checkpoint holds the training state (one replica), the collections of all devi
 seconds trained, so that a resumed run goes on bit for bit as if it had never stopped.
 """
 
-import math
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -93,18 +92,15 @@ def restore(
 
 def restore_state(manager: CheckpointManager, state: TrainState, step: Which = None) -> TrainState:
     """Read only the training state, of the latest checkpoint, of the best or of the one at `step`."""
-    return _read(manager, _best(manager) if step == "best" else step, {"state": state})["state"]
+    found = manager.best_step() if step == "best" else step
+    if step == "best" and found is None and manager.all_steps():
+        raise CheckpointError(f"{manager.directory} holds no scores, an earlier version wrote it: name a --step")
+    return _read(manager, found, {"state": state})["state"]
 
 
-def _best(manager: CheckpointManager) -> int | None:
-    """The step of the highest score among the checkpoints that are kept; None where there is none."""
-    scores = {step: _score(manager.metrics(step)) for step in manager.all_steps()}
-    return max(scores, key=scores.__getitem__, default=None)
-
-
-def _score(metrics: dict[str, float] | None) -> float:
-    """The score a checkpoint was saved with; the least of all where it was saved without."""
-    return metrics["score"] if metrics else -math.inf
+def _score(metrics: dict[str, float]) -> float:
+    """What orbax compares checkpoints by."""
+    return metrics["score"]
 
 
 def _read(manager: CheckpointManager, step: int | None, templates: dict[str, Any], **others: Any) -> Any:

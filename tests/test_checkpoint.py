@@ -1,5 +1,7 @@
 """Which checkpoints are kept, which is the best, and what is said where one is missing."""
 
+import shutil
+
 import jax.numpy as jnp
 import pytest
 
@@ -29,6 +31,18 @@ def test_the_latest_two_and_the_best_are_kept(tmp_path):
         manager.wait_until_finished()
         assert sorted(manager.all_steps()) == [7, 8]
         assert checkpoint.restore_state(manager, {"x": jnp.zeros(3, jnp.int32)}, "best")["x"].tolist() == [8, 8, 8]
+
+
+def test_the_best_of_checkpoints_without_scores_is_not_guessed(tmp_path):
+    with checkpoint.open_checkpoints(tmp_path) as manager:
+        checkpoint.save(manager, 1, Checkpoint({"x": jnp.ones(3)}, {"y": jnp.zeros(1)}, 0.0), 5.0)
+        manager.wait_until_finished()
+    shutil.rmtree(tmp_path / "checkpoints" / "1" / "metrics")  # as versions wrote it that kept no scores
+    with (
+        checkpoint.open_checkpoints(tmp_path) as manager,
+        pytest.raises(CheckpointError, match=r"holds no scores.*name a --step"),
+    ):
+        checkpoint.restore_state(manager, {"x": jnp.zeros(3)}, "best")
 
 
 def test_a_checkpoint_that_is_not_there_or_has_other_shapes_is_named(tmp_path):
