@@ -33,7 +33,7 @@ class EnvConfig:
     """Safety-Gymnasium's id of the task."""
     backend: Backend = "brax"
     """`brax`: the port inside the compiled loop; `gymnasium`: the genuine environment through host callbacks."""
-    num_envs: int = 256
+    num_envs: int = 512
     """Environments stepped together, over all devices."""
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
@@ -122,7 +122,7 @@ class AlgoConfig:
     """Centre and scale observations by running statistics."""
     recent_share: float = 0.5
     """Share of the E-step's states drawn from the newest `recent_steps` steps of the replay."""
-    recent_steps: int = 100_000
+    recent_steps: int = 200_000
     """How many environment steps count as recent."""
 
     @property
@@ -176,15 +176,15 @@ class TrainConfig:
 
     seed: int = 0
     """Seed of everything random."""
-    steps: int = 5_100_000
+    steps: int = 10_200_000
     """Environment steps to train for; rounded up to whole epochs: 40 by default, evaluated every 4,000 updates."""
-    updates_per_step: float = 1 / 128
+    updates_per_step: float = 1 / 256
     """Updates for each environment step."""
-    warmup_steps: int = 40_000
+    warmup_steps: int = 80_000
     """Steps with random actions before the first update."""
-    replay_size: int = 800_000
+    replay_size: int = 1_600_000
     """Steps the replay buffer holds, over all devices."""
-    epoch_steps: int = 128_000
+    epoch_steps: int = 256_000
     """Environment steps in one compiled call."""
     max_minutes: float = 0.0
     """Stop (and save) after this many minutes of training, those before a resume included; 0: no bound."""

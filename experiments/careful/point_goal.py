@@ -7,6 +7,6 @@ from experiments import point_goal
 
 
 def get_config() -> Config:
-    """No free updates; twice the environments, since without them less is learned from an update (docs/limit.md)."""
+    """No free updates (docs/limit.md)."""
     config = point_goal.get_config()
-    return replace(config, algo=replace(config.algo, free_updates=0)).with_envs(512)
+    return replace(config, algo=replace(config.algo, free_updates=0))
