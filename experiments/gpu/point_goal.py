@@ -5,5 +5,5 @@ from experiments import point_goal
 
 
 def get_config() -> Config:
-    """The training of `experiments/point_goal.py`, update for update, with 16 times the environments."""
+    """The training of `experiments/point_goal.py`, update for update, with eight times the environments."""
     return Config(env=point_goal.get_config().env, eval=EvalConfig(every=8)).with_envs(4096)
