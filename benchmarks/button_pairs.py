@@ -22,16 +22,17 @@ import numpy as np
 from brax.envs import State
 
 import envs
-from cvpo_jax import compilation, rundir
-from cvpo_jax.episodes import reset_key
-from cvpo_jax.policy import load_state
-from cvpo_jax.types import TrainState
-from cvpo_jax.update import normalize_observation
-from envs.genuine_start import PlacedVectorEnv, starts
-from envs.host_env import episode_seed
-from envs.safety_gymnasium_env import SafetyGymnasiumEnv
-from envs.tasks.button import Button
-from envs.world import World
+from cvpo_jax.algorithm.state import TrainState
+from cvpo_jax.algorithm.update import normalize_observation
+from cvpo_jax.experience.evaluation import reset_key
+from cvpo_jax.runs import directory
+from cvpo_jax.runs.policy import load_state
+from cvpo_jax.runtime import compilation_cache
+from envs.host.protocol import episode_seed
+from envs.navigation.tasks.button import Button
+from envs.navigation.world import World
+from envs.parity.matched_starts import PlacedVectorEnv, starts
+from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 
 BUTTONS, MOST_PRESSES = 4, 400
 QUANTITIES = ("return", "presses", "cost_buttons", "cost_hazards", "cost_gremlins")
@@ -126,8 +127,8 @@ def main() -> None:
     for name, default in (("episodes", 120), ("repeats", 8), ("seed", 200)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
-    compilation.enable_cache()
-    state, task_id = load_state(options.run_dir), rundir.load_config(options.run_dir).env.id
+    compilation_cache.enable_cache()
+    state, task_id = load_state(options.run_dir), directory.load_config(options.run_dir).env.id
     key, count = jax.random.PRNGKey(options.seed), options.episodes
     bits = jax.random.bits(reset_key(key), (count,), jnp.uint32)
     seeds = [episode_seed(int(seed), 0) for seed in bits]

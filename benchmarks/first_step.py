@@ -21,12 +21,13 @@ def main() -> None:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = options.cache
     import jax
 
-    from cvpo_jax import compilation, program
-    from cvpo_jax.experiment import load_experiment, parse_overrides
+    from cvpo_jax.config.load import load_experiment, parse_overrides
+    from cvpo_jax.runtime import compilation_cache
+    from cvpo_jax.training import trainer
 
-    compilation.enable_cache()
+    compilation_cache.enable_cache()
     config = parse_overrides(load_experiment(options.experiment), rest, "python benchmarks/first_step.py", "")
-    built = program.build(config)
+    built = trainer.build(config)
     state, collection = jax.block_until_ready(built.fresh())
     fresh = time.perf_counter() - BEGIN
     jax.block_until_ready(built.warmup(state, collection))

@@ -12,11 +12,12 @@ from typing import Any
 
 import jax
 
-from cvpo_jax import bench, memory
-from cvpo_jax.config import Config
-from cvpo_jax.experiment import load_experiment
-from cvpo_jax.measure import Compiled, Window, compiled, measure
-from cvpo_jax.program import Program, build
+from cvpo_jax import bench
+from cvpo_jax.config.config import Config
+from cvpo_jax.config.load import load_experiment
+from cvpo_jax.profiling.timing import Compiled, Window, compiled, measure
+from cvpo_jax.runtime import memory
+from cvpo_jax.training.trainer import Program, build
 
 CALL, WARMUP, REPLAY = 32, 8, 48  # steps of each environment: in one call, before the first update, in the replay
 WINDOW = Window(3, 1.0)

@@ -24,8 +24,8 @@ from jax.experimental import io_callback
 from sleeper import Sleeper
 
 import envs
-from envs.host_vector import HostState, HostVectorEnv, host_scope
-from envs.host_worker import STEP
+from envs.host.vector import HostState, HostVectorEnv, host_scope
+from envs.host.worker import STEP
 
 WIDTH, ROWS = 1024, 256
 

@@ -14,10 +14,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax import AlgoConfig, Batch, devices, learner
-from cvpo_jax.measure import Compiled, Window, compiled, measure
-from cvpo_jax.types import Hyper, Setup, TrainState
-from cvpo_jax.update import update
+from cvpo_jax import AlgoConfig, Batch
+from cvpo_jax.algorithm import init
+from cvpo_jax.algorithm.state import Hyper, Setup, TrainState
+from cvpo_jax.algorithm.update import update
+from cvpo_jax.profiling.timing import Compiled, Window, compiled, measure
+from cvpo_jax.runtime import devices
 
 UPDATES = 20
 PRECISIONS = ("highest", "tensorfloat32", "bfloat16")
@@ -44,7 +46,7 @@ def prepare(algo: AlgoConfig, count: int) -> tuple[TrainState, Callable[..., tup
     """States of `count` trials, and a function that updates them all several times."""
     setup, hyper = Setup.from_config(algo, **SIZES), Hyper.from_config(algo)
     keys = jax.random.split(jax.random.PRNGKey(0), count)
-    states = devices.strong(jax.vmap(partial(learner.init_state, setup, hyper))(keys))
+    states = devices.strong(jax.vmap(partial(init.init_state, setup, hyper))(keys))
     batches = jax.vmap(partial(make_batch, size=algo.batch_size))(keys)
 
     def several(states: TrainState) -> tuple[TrainState]:

@@ -13,12 +13,14 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax import compilation, rollout, rundir
-from cvpo_jax.gaussian import Gaussian, stratified_noise
-from cvpo_jax.policy import load_state
-from cvpo_jax.program import make_env
-from cvpo_jax.types import TrainState
-from cvpo_jax.update import estep, normalize_observation, sampled_values
+from cvpo_jax.algorithm.gaussian import Gaussian, stratified_noise
+from cvpo_jax.algorithm.state import TrainState
+from cvpo_jax.algorithm.update import estep, normalize_observation, sampled_values
+from cvpo_jax.experience import rollout
+from cvpo_jax.runs import directory
+from cvpo_jax.runs.policy import load_state
+from cvpo_jax.runtime import compilation_cache
+from cvpo_jax.training.trainer import make_env
 from envs.base import VectorEnv
 
 STATES, STEPS, REPEATS, MANY = 256, 200, 20, 2048
@@ -55,8 +57,8 @@ def moments(
 def main() -> None:
     """Print the table."""
     run_dir = Path(sys.argv[1])
-    compilation.enable_cache()
-    config, state = rundir.load_config(run_dir), load_state(run_dir)
+    compilation_cache.enable_cache()
+    config, state = directory.load_config(run_dir), load_state(run_dir)
     observation = jax.jit(partial(visited, make_env(config, STATES)))(state, jax.random.PRNGKey(0))
     old = state.setup.actor.apply(state.old_actor, observation)
     exact = jax.jit(partial(moments, noise=stratified_noise, samples=MANY))

@@ -15,15 +15,16 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from cvpo_jax import devices, population
-from cvpo_jax.clock import Clock
-from cvpo_jax.config import Config
-from cvpo_jax.episodes import summarize
-from cvpo_jax.experiment import load_experiment, parse_overrides
-from cvpo_jax.measure import compiled
-from cvpo_jax.population import Population
-from cvpo_jax.recorder import Recorder
-from envs.host_vector import host_scope
+from cvpo_jax.config.config import Config
+from cvpo_jax.config.load import load_experiment, parse_overrides
+from cvpo_jax.experience.evaluation import summarize
+from cvpo_jax.profiling.timing import compiled
+from cvpo_jax.runs.recorder import Recorder
+from cvpo_jax.runtime import devices
+from cvpo_jax.training import population
+from cvpo_jax.training.population import Population
+from cvpo_jax.training.timer import Clock
+from envs.host.vector import host_scope
 
 
 def trials(config: Config, folder: Path, seeds: int, limits: list[float]) -> list[Config]:

@@ -16,8 +16,9 @@ import jax
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 from ours import ACTION, FSRL, OBSERVATION, repeat, updates
 
-from cvpo_jax import AlgoConfig, compilation
-from cvpo_jax.products import product_of
+from cvpo_jax import AlgoConfig
+from cvpo_jax.algorithm.matmul import product_of
+from cvpo_jax.runtime import compilation_cache
 
 ROWS, WIDTH, PRODUCTS, WINDOWS, SECONDS = 512, 128, 200, 7, 1.5
 
@@ -56,7 +57,7 @@ def rate(work: Callable[[], float]) -> float:
 
 def main() -> None:
     """Measure by turns and print."""
-    compilation.enable_cache()
+    compilation_cache.enable_cache()
     print(f"{'products':<9} {'K':>3} {'updates/s':>10} {'GFLOP/s':>8} {'plain':>6} {'share':>6}   range")
     for products in ("float32", "bfloat16"):
         for samples in (16, 8):

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from envs.host_env import HostSpec, HostStep
+from envs.host.protocol import HostSpec, HostStep
 
 _OBSERVATION = 60
 

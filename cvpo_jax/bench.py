@@ -18,19 +18,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax import devices, memory, mstep, networks, rollout, scaling, terminal, update
-from cvpo_jax.config import Config
-from cvpo_jax.experiment import load_experiment, parse_overrides
-from cvpo_jax.gaussian import stratified_noise
-from cvpo_jax.loop import make_draw
-from cvpo_jax.measure import Measurement, Window, compiled, measure, table
-from cvpo_jax.options import ConfigError
-from cvpo_jax.program import Program, build
-from cvpo_jax.replay import Replay
-from cvpo_jax.resets import Resets, measure_resets
-from cvpo_jax.types import Batch, Collection, Multipliers, TrainState
-from envs import host_bench
-from envs.host_vector import host_scope
+from cvpo_jax import cli
+from cvpo_jax.algorithm import mstep, networks, update
+from cvpo_jax.algorithm.gaussian import stratified_noise
+from cvpo_jax.algorithm.state import Batch, Collection, Multipliers, TrainState
+from cvpo_jax.config.config import Config
+from cvpo_jax.config.load import load_experiment, parse_overrides
+from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.experience import rollout
+from cvpo_jax.experience.replay import Replay
+from cvpo_jax.profiling import host_envs, scaling
+from cvpo_jax.profiling.reset_cost import Resets, measure_resets
+from cvpo_jax.profiling.timing import Measurement, Window, compiled, measure, table
+from cvpo_jax.runtime import devices, memory
+from cvpo_jax.training.epoch import make_draw
+from cvpo_jax.training.trainer import Program, build
+from envs.host.vector import host_scope
 
 USAGE = "python -m cvpo_jax.bench EXPERIMENT [--json] [--windows N] [--seconds S] [--environment | --devices D1,D2,...]"
 
@@ -235,14 +238,14 @@ def command(arguments: Sequence[str]) -> None:
         if resets:
             print(resets.describe())
         if genuine:
-            print(host_bench.table(genuine))
+            print(host_envs.table(genuine))
 
 
 def _compare_genuine(config: Config, windows: int) -> dict[str, Any]:
     """The genuine environments of the experiment's task against the package's own asynchronous vector of them."""
     workers = min(config.env.num_envs, len(os.sched_getaffinity(0)))
-    return host_bench.compare(config.env.id, workers, windows)
+    return host_envs.compare(config.env.id, workers, windows)
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.main(command))
+    sys.exit(cli.main(command))

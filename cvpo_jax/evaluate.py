@@ -8,14 +8,16 @@ from pathlib import Path
 
 import jax
 
-from cvpo_jax import compilation, rundir, terminal
-from cvpo_jax.checkpoint import Which, step_or_best
-from cvpo_jax.episodes import make_evaluation, summarize
-from cvpo_jax.logs import Row, to_json
-from cvpo_jax.options import Backend, ConfigError
-from cvpo_jax.policy import load_state
-from cvpo_jax.program import make_env
-from envs.host_vector import host_scope
+from cvpo_jax import cli
+from cvpo_jax.config.sections import Backend, ConfigError
+from cvpo_jax.experience.evaluation import make_evaluation, summarize
+from cvpo_jax.runs import directory
+from cvpo_jax.runs.checkpoint import Which, step_or_best
+from cvpo_jax.runs.console import Row, to_json
+from cvpo_jax.runs.policy import load_state
+from cvpo_jax.runtime import compilation_cache
+from cvpo_jax.training.trainer import make_env
+from envs.host.vector import host_scope
 
 
 def evaluate(
@@ -33,7 +35,7 @@ def evaluate(
     """
     if episodes < 1:
         raise ConfigError(f"--episodes is {episodes}: at least one is needed")
-    config = rundir.load_config(run_dir)
+    config = directory.load_config(run_dir)
     if backend:
         config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
     state = load_state(run_dir, step=step)
@@ -55,10 +57,10 @@ def command(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = vars(parser.parse_args(arguments))
     as_json = options.pop("json")
-    compilation.enable_cache()
+    compilation_cache.enable_cache()
     row = evaluate(options.pop("run_dir"), **options)
     print(to_json(row) if as_json else "\n".join(f"{name:<18} {value:12,.3f}" for name, value in row.items()))
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.main(command))
+    sys.exit(cli.main(command))

@@ -10,10 +10,10 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from cvpo_jax import terminal
-from cvpo_jax.logs import Row, read_metrics
-from cvpo_jax.options import ConfigError
-from cvpo_jax.rundir import load_config
+from cvpo_jax import cli
+from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.runs.console import Row, read_metrics
+from cvpo_jax.runs.directory import load_config
 
 matplotlib.use("Agg")
 
@@ -93,4 +93,4 @@ def command(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.main(command))
+    sys.exit(cli.main(command))

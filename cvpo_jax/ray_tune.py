@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cvpo_jax import compilation, devices, sweep, terminal, trials
-from cvpo_jax.config import Config
-from cvpo_jax.interrupt import Interruption
-from cvpo_jax.options import ConfigError
-from cvpo_jax.train import TrainingError
-from cvpo_jax.trials import Trial
+from cvpo_jax import cli, sweep
+from cvpo_jax.config.config import Config
+from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.runtime import compilation_cache, devices
+from cvpo_jax.runtime.interrupt import Interruption
+from cvpo_jax.sweeps import trials
+from cvpo_jax.sweeps.trials import Trial
+from cvpo_jax.training.train import TrainingError
 
 USAGE = "python -m cvpo_jax.ray_tune EXPERIMENT --seeds N [--grid SECTION.OPTION=V1,V2 ...]"
 DESCRIPTION = (
@@ -63,7 +65,7 @@ def train_one(trial: Trial) -> None:
             tune.report(trial.rows[-1])
 
     trial.check()
-    compilation.enable_cache()
+    compilation_cache.enable_cache()
     unfinished = trials.group([trial])
     for members in unfinished:
         # No signals come here: what stops a trial early kills its process, after the checkpoint of its last report.
@@ -114,4 +116,4 @@ def _table_writer(tune: Any, sweep_dir: Path, every: Sequence[Trial]) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.main(command))
+    sys.exit(cli.main(command))

@@ -17,16 +17,18 @@ import jax.numpy as jnp
 import numpy as np
 from brax.envs import State
 
-from cvpo_jax import compilation, rundir, terminal
-from cvpo_jax.config import Config
-from cvpo_jax.options import Backend, ConfigError
-from cvpo_jax.policy import Policy, load_policy
-from cvpo_jax.program import make_env
-from envs import render
+from cvpo_jax import cli
+from cvpo_jax.config.config import Config
+from cvpo_jax.config.sections import Backend, ConfigError
+from cvpo_jax.runs import directory
+from cvpo_jax.runs.policy import Policy, load_policy
+from cvpo_jax.runtime import compilation_cache
+from cvpo_jax.training.trainer import make_env
 from envs.base import CompiledVectorEnv
-from envs.navigation import NavigationEnv
-from envs.painter import caption
-from envs.safety_gymnasium_env import RenderingError, SafetyGymnasiumEnv
+from envs.navigation import render
+from envs.navigation.canvas import caption
+from envs.navigation.env import NavigationEnv
+from envs.safety_gymnasium.env import RenderingError, SafetyGymnasiumEnv
 
 CAMERAS = ("fixedfar", "fixednear", "track", "vision")
 INK, RED = (40, 40, 40, 255), (214, 40, 40, 255)
@@ -132,7 +134,7 @@ def draw(run_dir: Path, path: Path, wish: Wish, backend: Backend | None = None) 
 
     Raises ConfigError, CheckpointError, and RenderingError where the genuine environment finds no GL library.
     """
-    config = rundir.load_config(run_dir)
+    config = directory.load_config(run_dir)
     policy = load_policy(run_dir)
     film = on_port if (backend or config.env.backend) == "brax" else in_genuine
     config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend or config.env.backend))
@@ -163,7 +165,7 @@ def command(arguments: Sequence[str]) -> None:
     for name, least in (("episodes", 1), ("steps", 0), ("every", 1), ("size", 64)):
         if options[name] < least:
             raise ConfigError(f"--{name} is {options[name]}: at least {least} is needed")
-    compilation.enable_cache()
+    compilation_cache.enable_cache()
     try:
         render.check_suffix(path)
         draw(run_dir, path, Wish(**options, still=path.suffix == ".png"), backend)
@@ -172,4 +174,4 @@ def command(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.main(command))
+    sys.exit(cli.main(command))

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from cvpo_jax import terminal
-from cvpo_jax.config import Config
-from cvpo_jax.logs import Row, read_metrics
-from cvpo_jax.options import ConfigError
-from cvpo_jax.rundir import load_config
+from cvpo_jax import cli
+from cvpo_jax.config.config import Config
+from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.runs.console import Row, read_metrics
+from cvpo_jax.runs.directory import load_config
 
 COLUMNS = {
     "minutes": "minutes",
@@ -149,4 +149,4 @@ def command(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.main(command))
+    sys.exit(cli.main(command))

@@ -5,13 +5,14 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from cvpo_jax import cluster, compilation, distributed, memory, terminal
-from cvpo_jax.config import Config
-from cvpo_jax.experiment import load_experiment, parse_overrides
-from cvpo_jax.options import ConfigError
+from cvpo_jax import cli
+from cvpo_jax.config.config import Config
+from cvpo_jax.config.load import load_experiment, parse_overrides
+from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.plot import plot_run, table
-from cvpo_jax.rundir import load_config
-from cvpo_jax.train import train
+from cvpo_jax.runs.directory import load_config
+from cvpo_jax.runtime import compilation_cache, distributed, launcher, memory
+from cvpo_jax.training.train import train
 
 USAGE = "python -m cvpo_jax.run EXPERIMENT [--resume RUN_DIR]"
 DESCRIPTION = (
@@ -61,8 +62,8 @@ def _resumed(run_dir: Path, experiment: Config | None) -> Config:
 
 def command(arguments: Sequence[str]) -> None:
     """Train, then show the result."""
-    compilation.enable_cache()
-    if DISTRIBUTED in arguments or (ALONE not in arguments and cluster.launched_together()):
+    compilation_cache.enable_cache()
+    if DISTRIBUTED in arguments or (ALONE not in arguments and launcher.launched_together()):
         distributed.join()
     with distributed.ending_together():
         config, resume = read_command([word for word in arguments if word not in (DISTRIBUTED, ALONE)])
@@ -75,4 +76,4 @@ def command(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    terminal.leave(terminal.main(command))
+    cli.leave(cli.main(command))

@@ -14,14 +14,17 @@ from pathlib import Path
 
 import jax
 
-from cvpo_jax import compilation, devices, interrupt, population, program, terminal, trials
-from cvpo_jax.config import Config
-from cvpo_jax.experiment import load_experiment, parse_overrides
-from cvpo_jax.interrupt import Interruption
-from cvpo_jax.options import ConfigError
-from cvpo_jax.program import Program
-from cvpo_jax.train import train_program
-from cvpo_jax.trials import PROBLEM, Group, Trial
+from cvpo_jax import cli
+from cvpo_jax.config.config import Config
+from cvpo_jax.config.load import load_experiment, parse_overrides
+from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.runtime import compilation_cache, devices, interrupt
+from cvpo_jax.runtime.interrupt import Interruption
+from cvpo_jax.sweeps import trials
+from cvpo_jax.sweeps.trials import PROBLEM, Group, Trial
+from cvpo_jax.training import population, trainer
+from cvpo_jax.training.train import train_program
+from cvpo_jax.training.trainer import Program
 
 USAGE = "python -m cvpo_jax.sweep EXPERIMENT --seeds N [--grid SECTION.OPTION=V1,V2 ...]"
 DESCRIPTION = (
@@ -151,7 +154,7 @@ def fitting(members: Group, chosen: Sequence[jax.Device]) -> int:
 def build(members: Group, chosen: Sequence[jax.Device]) -> Program:
     """The program of a group, on no more devices than it has trials."""
     configs = [trial.config for trial in members.trials]
-    return population.build(configs, list(chosen[: len(configs)])) if compiled(members) else program.build(configs[0])
+    return population.build(configs, list(chosen[: len(configs)])) if compiled(members) else trainer.build(configs[0])
 
 
 def trial_bytes(built: Program) -> int:
@@ -227,11 +230,11 @@ def command(arguments: Sequence[str]) -> None:
     if dry_run:
         show(plan)
         return
-    compilation.enable_cache()
+    compilation_cache.enable_cache()
     plan.sweep_dir.mkdir(parents=True, exist_ok=True)
     run(plan)
     print(f"table: {plan.sweep_dir / 'sweep.csv'}")
 
 
 if __name__ == "__main__":
-    terminal.leave(terminal.main(command))
+    cli.leave(cli.main(command))

@@ -21,16 +21,18 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from cvpo_jax import compilation, rundir, terminal
-from cvpo_jax.episodes import Episodes, make_evaluation, reset_key
-from cvpo_jax.options import ConfigError
-from cvpo_jax.policy import load_state
-from cvpo_jax.program import make_env
+from cvpo_jax import cli
+from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.experience.evaluation import Episodes, make_evaluation, reset_key
+from cvpo_jax.runs import directory
+from cvpo_jax.runs.policy import load_state
+from cvpo_jax.runtime import compilation_cache
+from cvpo_jax.training.trainer import make_env
 from envs.base import CompiledVectorEnv, VectorEnv
-from envs.genuine_start import PlacedVectorEnv, starts
-from envs.host_vector import HostVectorEnv, host_scope
-from envs.navigation import NavigationEnv
-from envs.safety_gymnasium_env import SafetyGymnasiumEnv
+from envs.host.vector import HostVectorEnv, host_scope
+from envs.navigation.env import NavigationEnv
+from envs.parity.matched_starts import PlacedVectorEnv, starts
+from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 
 _NORMAL_95 = 1.96
 _FEWEST_EPISODES = 30  # the interval takes means as normally distributed
@@ -75,7 +77,7 @@ def _error(values: np.ndarray) -> float:
 
 def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0) -> list[Comparison]:
     """Return and each cost of the latest policy in `run_dir`, over `episodes` starts, `repeats` times on the port."""
-    config = rundir.load_config(run_dir)
+    config = directory.load_config(run_dir)
     port, genuine = (
         jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), played)
         for played in play(run_dir, episodes=episodes, repeats=repeats, seed=seed)
@@ -87,7 +89,7 @@ def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0) ->
 
 def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[Episodes, Episodes]:
     """What the latest policy in `run_dir` comes to on the port (mean of `repeats`) and in the genuine one."""
-    config, state, key = rundir.load_config(run_dir), load_state(run_dir), jax.random.PRNGKey(seed)
+    config, state, key = directory.load_config(run_dir), load_state(run_dir), jax.random.PRNGKey(seed)
     port, genuine = (dataclasses.replace(config.env, backend=name) for name in ("brax", "gymnasium"))
     with host_scope():
         host = make_env(dataclasses.replace(config, env=genuine), episodes)
@@ -131,7 +133,7 @@ def command(arguments: Sequence[str]) -> None:
         raise ConfigError(f"--episodes is {options.episodes}: an interval needs at least {_FEWEST_EPISODES}")
     if options.repeats < 1:
         raise ConfigError(f"--repeats is {options.repeats}: it must be at least 1")
-    compilation.enable_cache()
+    compilation_cache.enable_cache()
     comparisons = []
     for run_dir in options.run_dirs:
         comparisons += compare(run_dir, episodes=options.episodes, repeats=options.repeats, seed=options.seed)
@@ -139,4 +141,4 @@ def command(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.main(command))
+    sys.exit(cli.main(command))

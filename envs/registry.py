@@ -11,12 +11,12 @@ from typing import Any
 import brax.envs
 
 from envs import velocity
-from envs.navigation import NavigationEnv
+from envs.navigation.env import NavigationEnv
+from envs.navigation.robots import car, point
+from envs.navigation.tasks import NAMES, Task, task
 from envs.physics import RobotModel
 from envs.physics import car as car_model
 from envs.physics import point as point_model
-from envs.robots import car, point
-from envs.tasks import NAMES, Task, task
 
 _ROBOTS: dict[str, tuple[ModuleType, Callable[[], RobotModel]]] = {
     "Point": (point, point_model.model),
@@ -73,7 +73,7 @@ def make(task_id: str, backend: str = "brax", **options: Any) -> Any:
     Raises ValueError for an unknown id, backend or option, in one line that names what comes close.
     """
     if backend == "gymnasium":
-        return importlib.import_module("envs.safety_gymnasium").make(task_id, **options)
+        return importlib.import_module("envs.safety_gymnasium.factory").make(task_id, **options)
     if backend != "brax":
         raise ValueError(f'backend is "{backend}": it must be "brax" or "gymnasium"')
     _known(task_id)

@@ -18,6 +18,8 @@ os.environ.setdefault(
 )
 cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "cvpo_jax" / "jax"))
+# Processes that tests start find the helpers, too.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "helpers"), os.environ.get("PYTHONPATH", "")])
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 
@@ -54,8 +56,8 @@ def tiny_experiment(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(tiny_experiment, tmp_path_factory) -> Path:
     """Return the directory of a finished run of four epochs, each evaluated; copy it to change it."""
-    from cvpo_jax import run, terminal
+    from cvpo_jax import cli, run
 
     run_dir = tmp_path_factory.mktemp("runs") / "tiny"
-    assert terminal.main(run.command, [str(tiny_experiment), "--run_dir", str(run_dir)]) == 0
+    assert cli.main(run.command, [str(tiny_experiment), "--run_dir", str(run_dir)]) == 0
     return run_dir

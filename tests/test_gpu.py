@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from learning import make_batch, make_state
+from newton_problems import problems
+from recordings import RECORDINGS, below
 
-from cvpo_jax import memory, run, terminal, update_step
-from cvpo_jax.logs import read_metrics
-from envs.parity import compare
+from cvpo_jax import cli, run, update_step
+from cvpo_jax.runs.console import read_metrics
+from cvpo_jax.runtime import memory
+from envs.parity.compare import compare
 from envs.physics.newton import minimise
-from tests.test_envs_loops import problems
-from tests.test_parity import DATA, below
-from tests.test_update import make_batch, make_state
 
 pytestmark = [
     pytest.mark.gpu,
@@ -54,7 +55,7 @@ def test_newtons_method_in_a_kernel_and_in_operations(size: int, contacts: int, 
 
 def test_the_port_follows_the_recordings() -> None:
     """Each step of a vase pushed, buttons and gremlins touched, within the bounds asked for in single precision."""
-    vase, button = compare(DATA / "PointGoal1.npz"), compare(DATA / "PointButton1.npz")
+    vase, button = compare(RECORDINGS / "PointGoal1.npz"), compare(RECORDINGS / "PointButton1.npz")
     for result in (vase, button):
         below(result, "free", "max", xy=2e-6, yaw=2e-5, velocity=2e-4, yaw_rate=1e-2)
         below(result, "contact", "median", xy=5e-6)
@@ -67,6 +68,6 @@ def test_a_training_runs(tiny_experiment, tmp_path) -> None:
     for products in ("float32", "bfloat16"):
         run_dir = tmp_path / products
         arguments = [str(tiny_experiment), "--run_dir", str(run_dir), "--algo.products", products]
-        assert terminal.main(run.command, arguments) == 0
+        assert cli.main(run.command, arguments) == 0
         rows = read_metrics(run_dir)
         assert len(rows) == 4 and all(math.isfinite(row["critic/loss"]) for row in rows)

@@ -14,9 +14,13 @@ import jax.numpy as jnp
 from sac_peer import ENVS, STEPS, TASK, UPDATES_PER_STEP
 from window import serve
 
-from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig, compilation, devices, learner, program, replay
-from cvpo_jax.loop import make_learn
-from cvpo_jax.types import Hyper, Setup, Transition
+from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig
+from cvpo_jax.algorithm import init
+from cvpo_jax.algorithm.state import Hyper, Setup, Transition
+from cvpo_jax.experience import replay
+from cvpo_jax.runtime import compilation_cache, devices
+from cvpo_jax.training import trainer
+from cvpo_jax.training.epoch import make_learn
 from envs import make, vectorise
 
 FSRL = AlgoConfig(samples=16, gamma=0.995, n_step=3, kl=0.02, target_rate=0.05, reward_critics=1, cost_critics=1)
@@ -38,7 +42,7 @@ def updates(algo: AlgoConfig) -> Callable[[], float]:
         done=jnp.zeros((rows, envs)),
         truncation=jnp.broadcast_to(ends, (rows, envs)).astype(jnp.float32),
     )
-    state = learner.init_state(setup, Hyper.from_config(algo), keys[4])
+    state = init.init_state(setup, Hyper.from_config(algo), keys[4])
     carry = devices.strong((state, keys[5], replay.Replay(steps, jnp.int32(0), jnp.int32(rows))))
     learn = partial(make_learn(config, 1), axis=None)
     function = jax.jit(lambda *carry: jax.lax.scan(learn, carry, None, length=count)[0], donate_argnums=(0, 1, 2))
@@ -62,7 +66,7 @@ def environment() -> Callable[[], float]:
 def training(algo: AlgoConfig, num_envs: int, updates_per_step: float, steps: int) -> Callable[[], float]:
     """Epochs of whole training."""
     train = TrainConfig(updates_per_step=updates_per_step, warmup_steps=2000, epoch_steps=steps, replay_size=200_000)
-    built = program.build(Config(algo=algo, env=EnvConfig(id=TASK, num_envs=num_envs), train=train))
+    built = trainer.build(Config(algo=algo, env=EnvConfig(id=TASK, num_envs=num_envs), train=train))
     state, collection = built.fresh()
     state, collection, _ = built.warmup(state, collection)
     return repeat(built.epoch, (state, collection), built.epoch_steps)
@@ -91,5 +95,5 @@ WORKS: dict[str, Callable[[], Callable[[], float]]] = {
 }
 
 if __name__ == "__main__":
-    compilation.enable_cache()
+    compilation_cache.enable_cache()
     serve(WORKS[sys.argv[1]]())

@@ -20,9 +20,9 @@ def main() -> None:
     from brax.training.agents.sac import train as sac
 
     import envs  # noqa: F401 - registers the ports
-    from cvpo_jax import compilation
+    from cvpo_jax.runtime import compilation_cache
 
-    compilation.enable_cache()
+    compilation_cache.enable_cache()
     # Brax 0.14.2 calls this function of JAX's, which JAX 0.10 has dropped.
     jax.device_put_replicated = lambda tree, devices: jax.tree.map(lambda x: jnp.stack([x] * len(devices)), tree)
     seen: list[float] = []

@@ -9,7 +9,7 @@ from window import serve
 
 def load() -> ModuleType:
     """The package, which Python 3.11 refuses as it is: mended as our own environments mend it."""
-    path = Path(__file__).parents[2] / "envs" / "safety_gymnasium_repairs.py"
+    path = Path(__file__).parents[2] / "envs" / "safety_gymnasium" / "compat.py"
     spec = importlib.util.spec_from_file_location("repairs", path)
     assert spec and spec.loader
     repairs = importlib.util.module_from_spec(spec)

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from envs.physics import rotation
-from envs.physics.algebra import aligned, cross, dot, to_world
+from envs.physics import quaternion
 from envs.physics.contact import Box, impedance, reference_gains
+from envs.physics.linalg import aligned, cross, dot, to_world
 
 GRAVITY = 9.81
 _WELD_STIFFNESS, _WELD_DAMPING = reference_gains(damping_ratio=1.5)
@@ -103,14 +103,14 @@ def at_rest(kind: BodyKind, places: jax.Array, yaws: jax.Array) -> Bodies:
     """Bodies standing at `places` `[m, 2]`, turned by `yaws` `[m]`."""
     height = kind.halves[0][2] if kind.welded else kind.rest_height
     position = jnp.concatenate([places, jnp.full_like(places[:, :1], height)], axis=1)
-    turned = rotation.from_yaw(yaws)
+    turned = quaternion.from_yaw(yaws)
     zero = jnp.zeros_like(position)
     return Bodies(position, turned, zero, zero, position, turned)
 
 
 def boxes(kind: BodyKind, body: Bodies, origin: jax.Array) -> Box:
     """The g boxes of one body, positions relative to `origin` `[3]`."""
-    axes = jnp.swapaxes(rotation.matrix(body.rotation), 0, 1)
+    axes = jnp.swapaxes(quaternion.matrix(body.rotation), 0, 1)
     offsets = aligned(kind.offsets, body.position, 1)
     centres = jax.vmap(lambda offset: body.position - origin + to_world(axes, offset))(offsets)
     return Box(centres, jnp.broadcast_to(axes, (len(kind.halves), *axes.shape)), aligned(kind.halves, body.position, 1))
@@ -149,7 +149,7 @@ def _weld(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, ...
     """
     assert kind.travel is not None
     gap = weld_target(kind.travel, body, time) - body.position
-    turn = rotation.multiply(rotation.conjugate(body.rotation), body.home_rotation)
+    turn = quaternion.multiply(quaternion.conjugate(body.rotation), body.home_rotation)
     error = turn[1:]
     share = impedance(jnp.sqrt(dot(gap, gap) + dot(error, error)))
     spring = _WELD_STIFFNESS * share
@@ -176,7 +176,7 @@ def advance(body: Bodies, acceleration: jax.Array, timestep: float) -> Bodies:
     angular = body.angular + timestep * acceleration[3:]
     return body.replace(
         position=body.position + timestep * velocity,
-        rotation=rotation.advance(body.rotation, angular, timestep),
+        rotation=quaternion.advance(body.rotation, angular, timestep),
         velocity=velocity,
         angular=angular,
     )

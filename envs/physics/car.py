@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.physics import rotation
-from envs.physics.algebra import aligned, apply, cross, product, to_local, to_world
+from envs.navigation.robots import car
+from envs.navigation.robots.car import CarState
+from envs.physics import quaternion
+from envs.physics.linalg import aligned, apply, cross, product, to_local, to_world
 from envs.physics.robot import Frames, RobotModel, Shape, shapes
-from envs.robots import car
-from envs.robots.car import CarState
 
 _DENSITY = 5.0
 _DAMPING = 0.001
@@ -92,8 +92,8 @@ class Car(RobotModel):
 
     def frames(self, state: CarState) -> Frames:
         """Of chassis, wheels and ball; the wheels' axes do not roll with them."""
-        turn = rotation.matrix(state.rotation)
-        chassis, ball = jnp.swapaxes(turn, 0, 1), jnp.swapaxes(product(turn, rotation.matrix(state.ball)), 0, 1)
+        turn = quaternion.matrix(state.rotation)
+        chassis, ball = jnp.swapaxes(turn, 0, 1), jnp.swapaxes(product(turn, quaternion.matrix(state.ball)), 0, 1)
 
         def from_chassis(columns: np.ndarray) -> jax.Array:
             return jnp.stack([product(turn, part) for part in aligned(columns, turn, 2)])
@@ -107,8 +107,8 @@ class Car(RobotModel):
 
     def velocity(self, state: CarState) -> jax.Array:
         """All eleven, `[11]`."""
-        linear = to_world(rotation.matrix(state.rotation), state.velocity)
-        relative = to_local(rotation.matrix(state.ball), state.ball_rate)
+        linear = to_world(quaternion.matrix(state.rotation), state.velocity)
+        relative = to_local(quaternion.matrix(state.ball), state.ball_rate)
         return jnp.concatenate([linear, state.angular, state.wheels, relative])
 
     def forces(self, state: CarState, action: jax.Array) -> jax.Array:
@@ -120,7 +120,7 @@ class Car(RobotModel):
             """A block of the mass matrix times `vector`."""
             return apply(aligned(_MASS[rows, columns], vector, 1), vector)
 
-        fall = times(slice(11), slice(3), -car.GRAVITY * rotation.matrix(state.rotation)[2])
+        fall = times(slice(11), slice(3), -car.GRAVITY * quaternion.matrix(state.rotation)[2])
         momentum = times(slice(3, 6), slice(3, 11), velocity[3:])
         turning = [cross(omega, times(slice(3), slice(3, 6), omega)), cross(omega, momentum)]
         turning += [jnp.zeros_like(state.wheels), cross(omega, times(slice(8, 11), slice(8, 11), relative))]
@@ -130,18 +130,18 @@ class Car(RobotModel):
 
     def advance(self, state: CarState, change: jax.Array) -> CarState:
         """Euler's step after the velocities changed by `change` `[11]`."""
-        velocity = state.velocity + to_local(rotation.matrix(state.rotation), change[:3])
+        velocity = state.velocity + to_local(quaternion.matrix(state.rotation), change[:3])
         angular = state.angular + change[3:6]
-        ball_rate = state.ball_rate + to_world(rotation.matrix(state.ball), change[8:])
+        ball_rate = state.ball_rate + to_world(quaternion.matrix(state.ball), change[8:])
         return dataclasses.replace(
             state,
             position=state.position + car.TIMESTEP * velocity[:2],
             height=state.height + car.TIMESTEP * velocity[2],
-            rotation=rotation.advance(state.rotation, angular, car.TIMESTEP),
+            rotation=quaternion.advance(state.rotation, angular, car.TIMESTEP),
             velocity=velocity,
             angular=angular,
             wheels=state.wheels + change[6:8],
-            ball=rotation.advance(state.ball, ball_rate, car.TIMESTEP),
+            ball=quaternion.advance(state.ball, ball_rate, car.TIMESTEP),
             ball_rate=ball_rate,
         )
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from envs.loops import on_accelerator
-from envs.physics.algebra import aligned, cross, dot
+from envs.batching.control_flow import on_accelerator
+from envs.physics.linalg import aligned, cross, dot
 
 TIME_CONSTANT = 0.02
 _SOFTEST, _HARDEST, _WIDTH = 0.9, 0.95, 1e-3

@@ -13,17 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from envs.batching.compaction import only_where
+from envs.batching.control_flow import repeat
 from envs.geometry import rotate
-from envs.loops import repeat
 from envs.physics import bodies as movable
-from envs.physics import rotation
-from envs.physics.algebra import add_up, aligned, apply
+from envs.physics import quaternion
 from envs.physics.bodies import Bodies
-from envs.physics.coupling import contact_rows, ground_rows, smooth_terms
-from envs.physics.gate import only_where
+from envs.physics.constraint import contact_rows, ground_rows, smooth_terms
+from envs.physics.constraint_rows import as_problem, joined
+from envs.physics.linalg import add_up, aligned, apply
 from envs.physics.newton import minimise
 from envs.physics.robot import RobotModel
-from envs.physics.rows import as_problem, joined
 from envs.physics.scene import Scene
 
 SUBSTEPS = 10
@@ -74,7 +74,7 @@ def _gaps(
     kind = scene.body
 
     def gap(body: Bodies) -> jax.Array:
-        turn = rotation.matrix(body.rotation)
+        turn = quaternion.matrix(body.rotation)
         lean = kind.extent[2] * jnp.sqrt(jnp.sum(jnp.square(turn[2, :2])))
         away = centres - body.position[:2]
         local = jnp.abs(away[:, :1] * turn[0, :2] + away[:, 1:] * turn[1, :2])

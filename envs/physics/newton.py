@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from envs.loops import on_accelerator, on_gpu, repeat, until_done
-from envs.physics.algebra import add_up, apply
+from envs.batching.control_flow import on_accelerator, on_gpu, repeat, until_done
+from envs.physics.linalg import add_up, apply
 
 _SEARCHES = 6
 _CLOSE = 1e-4  # change of a step that ends the search
@@ -126,7 +126,7 @@ def _kernel() -> Callable[..., jax.Array] | None:
     if not on_gpu():
         return None
     try:
-        return importlib.import_module("envs.physics.newton_kernel").run_newton
+        return importlib.import_module("envs.physics.newton_triton").run_newton
     except ImportError:
         return None
 

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.geometry import turned
+from envs.navigation.robots import point
+from envs.navigation.robots.point import PointState
 from envs.physics.robot import ROUGH, Frames, RobotModel, Shape, shapes
-from envs.robots import point
-from envs.robots.point import PointState
 
 _ROLLING = (1.0, 1.0, 0.01, 0.01, 0.01)
 

@@ -1,0 +1,6 @@
+"""Acting in environments and keeping what happened.
+
+- `rollout`: act, store and measure the cost of episodes; CollectorState is what a device keeps for it.
+- `replay`: the ring buffer and its n-step samples.
+- `evaluation`: whole episodes of a policy, and their summary.
+"""

@@ -1,0 +1,172 @@
+"""Act in a vectorised environment, write what happens into the replay and measure the cost of episodes.
+
+Letters: N environments on this device, C constraints, O observation size, A action dimensions, T episode length.
+"""
+
+import jax
+import jax.numpy as jnp
+from brax.training.acme import running_statistics
+from flax import struct
+from jax.typing import ArrayLike
+
+from cvpo_jax.algorithm import limit_controller
+from cvpo_jax.algorithm.state import Collection, Metrics, Setup, TrainState, Transition
+from cvpo_jax.algorithm.update import normalize_observation
+from cvpo_jax.experience import replay
+from cvpo_jax.runtime import devices
+from envs.base import VectorEnv
+
+
+class EpisodeSums(struct.PyTreeNode):
+    """Sums over the episodes under way, and over the whole ones that ended since the last report.
+
+    The first episodes of staggered environments are cut early, and count nowhere.
+    """
+
+    steps: jax.Array  # [N]
+    reward: jax.Array  # [N]
+    cost: jax.Array  # [N, C]
+    finished: jax.Array  # [] episodes
+    finished_reward: jax.Array  # []
+    finished_cost: jax.Array  # [C]
+    finished_over: jax.Array  # [C] episodes above the limit
+
+    @classmethod
+    def zeros(cls, num_envs: int, num_constraints: int) -> "EpisodeSums":
+        """Nothing seen yet."""
+        none = jnp.zeros(num_constraints)
+        return cls(
+            steps=jnp.zeros(num_envs, jnp.int32),
+            reward=jnp.zeros(num_envs),
+            cost=jnp.zeros((num_envs, num_constraints)),
+            finished=jnp.zeros(()),
+            finished_reward=jnp.zeros(()),
+            finished_cost=none,
+            finished_over=none,
+        )
+
+    def add(self, transition: Transition, limit: jax.Array, episode_length: int) -> "EpisodeSums":
+        """Take in one step of all environments; an episode is over the limit `[C]` where its cost is above it."""
+        steps = self.steps + 1
+        reward, cost = self.reward + transition.reward, self.cost + transition.cost
+        going_on = 1 - jnp.maximum(transition.done, transition.truncation)
+        whole = jnp.maximum(transition.done, transition.truncation * (steps >= episode_length))
+        return EpisodeSums(
+            steps=steps * going_on.astype(steps.dtype),
+            reward=reward * going_on,
+            cost=cost * going_on[:, None],
+            finished=self.finished + whole.sum(),
+            finished_reward=self.finished_reward + (reward * whole).sum(),
+            finished_cost=self.finished_cost + (cost * whole[:, None]).sum(0),
+            finished_over=self.finished_over + ((cost > limit) * whole[:, None]).sum(0),
+        )
+
+    def report(self, axis: str | None) -> tuple["EpisodeSums", Metrics]:
+        """Means over the episodes that finished on all devices (NaN where none did), and the sums without them."""
+        finished, reward, cost, over = devices.total(
+            (self.finished, self.finished_reward, self.finished_cost[0], self.finished_over[0]), axis
+        )
+        metrics = {
+            "train/episodes": finished,
+            "train/return": reward / finished,
+            "train/cost": cost / finished,
+            "train/share_over_limit": over / finished,
+        }
+        none = jnp.zeros_like(self.finished_cost)
+        kept = self.replace(
+            finished=jnp.zeros(()), finished_reward=jnp.zeros(()), finished_cost=none, finished_over=none
+        )
+        return kept, metrics
+
+
+def start(env: VectorEnv, rows: int, key: jax.Array) -> Collection:
+    """Reset the environments and make an empty replay of `rows` steps of each."""
+    key, key_reset = jax.random.split(key)
+    env_state = env.reset(key_reset)
+    zeros = jnp.zeros(env.num_envs)
+    example = Transition(
+        observation=env_state.obs,
+        action=jnp.zeros((env.num_envs, env.action_size)),
+        reward=zeros,
+        cost=jnp.zeros((env.num_envs, env.num_constraints)),
+        done=zeros,
+        truncation=zeros,
+    )
+    sums = EpisodeSums.zeros(env.num_envs, env.num_constraints)
+    return Collection(env_state, replay.empty(example, rows), sums, key)
+
+
+def collect(
+    env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, random: ArrayLike, axis: str | None
+) -> tuple[TrainState, Collection, jax.Array]:
+    """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
+    # The cost of acting by the mean is measured, as the policy will be used. Without greedy environments, of exploring.
+    greedy = greedy_envs(state.setup, env.num_envs) or env.num_envs
+    deployed = deployed_envs(state.setup, env.num_envs) or greedy
+
+    def step(collection: Collection, _: None) -> tuple[Collection, tuple]:
+        key, key_action = jax.random.split(collection.key)
+        observation = collection.env_state.obs
+        action = act(state, observation, key_action, random=random)
+        env_state = env.step(collection.env_state, action)
+        transition = Transition(
+            observation=observation,
+            action=action,
+            reward=env_state.reward,
+            cost=env_state.info["cost"],
+            done=env_state.done,
+            truncation=env_state.info["truncation"],
+        )
+        sums = collection.episode.add(transition, state.hyper.cost_limit, env.episode_length)
+        bad = sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost))
+        stored = replay.insert(collection.replay, transition)
+        costs = transition.cost[:greedy].mean(0), transition.cost[:deployed].mean(0)
+        return Collection(env_state, stored, sums, key), (observation, costs, bad)
+
+    collection, (observations, costs, bad) = jax.lax.scan(step, collection, None, length=steps)
+    costs = devices.mean(jax.tree.map(lambda x: x.mean(0), costs), axis)
+    return _observe(env, state, observations, costs, axis), collection, bad.sum()
+
+
+def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: ArrayLike) -> jax.Array:
+    """Actions `[N, A]` in the box, or uniform ones where `random` [] holds.
+
+    The first environments act by the mean of the average policy, the next ones by the newest policy's, the others by
+    samples of the newest.
+    """
+    setup, num_envs = state.setup, observation.shape[0]
+    observation = normalize_observation(state, observation)
+    policy = setup.actor.apply(state.actor, observation)
+    noise = jax.random.normal(key, policy.mean.shape).at[: greedy_envs(setup, num_envs)].set(0)
+    deployed = deployed_envs(setup, num_envs)
+    action = policy.sample(noise).at[:deployed].set(setup.actor.apply(state.average_actor, observation[:deployed]).mean)
+    uniform = jax.random.uniform(key, policy.mean.shape, minval=-1.0, maxval=1.0)
+    return jnp.where(random, uniform, jnp.clip(action, -1, 1))
+
+
+def greedy_envs(setup: Setup, num_envs: int) -> int:
+    """How many of the environments, the first ones, act by the mean of a policy."""
+    return round(setup.greedy_share * num_envs)
+
+
+def deployed_envs(setup: Setup, num_envs: int) -> int:
+    """How many of these, the first ones, act by the average policy, which is evaluated and saved."""
+    return greedy_envs(setup, num_envs) // 2
+
+
+def _observe(
+    env: VectorEnv, state: TrainState, observations: jax.Array, costs: tuple[jax.Array, jax.Array], axis: str | None
+) -> TrainState:
+    """Update counters, observation statistics `[steps, N, O]` and the controller's measurements, two of `[C]`."""
+    steps = observations.shape[0]
+    total = env.num_envs * devices.count(axis)
+    # A constant feature has no spread of its own: the floor keeps rounding from being blown up to unit size.
+    statistics = running_statistics.update(
+        state.observation_statistics, observations, std_min_value=1e-2, pmap_axis_name=axis
+    )
+    seen = state.env_steps.lo / total
+    return state.replace(
+        observation_statistics=statistics,
+        controller=limit_controller.measure(state.controller, *costs, seen, steps, env.episode_length),
+        env_steps=state.env_steps + steps * total,
+    )

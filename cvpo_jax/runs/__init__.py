@@ -1,0 +1,9 @@
+"""Everything under a run directory.
+
+- `directory`: its configuration, its names, what may change on a resume.
+- `checkpoint`: the whole state of a run by orbax, the latest and the best.
+- `metrics`: `metrics.jsonl` and the names of its keys.
+- `console`: what a run says on the terminal and to TensorBoard.
+- `recorder`: a run's outlets together, and the judgment of its numbers.
+- `policy`: a trained policy from a run directory.
+"""

@@ -1,0 +1,86 @@
+"""A run's directory: `config.json`, `setup.json`, `metrics.jsonl`, `checkpoints/`, `tensorboard/`."""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+from cvpo_jax.algorithm.state import Setup
+from cvpo_jax.config.config import Config
+from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.runtime import distributed
+
+# Options that shape what a checkpoint holds: a resumed run must keep them.
+SHAPING = (
+    "env.id",
+    "env.backend",
+    "env.num_envs",
+    "env.episode_length",
+    "algo.constraints",
+    "algo.hidden",
+    "algo.covariance",
+    "algo.reward_critics",
+    "algo.cost_critics",
+    "train.replay_size",
+)
+
+
+def choose(config: Config) -> Path:
+    """The folder of a new run, not made yet; raises ConfigError where a run is there already."""
+    name = f"{config.env.id.removesuffix('-v0')}-seed{config.train.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    run_dir = Path(config.run_dir or Path("runs") / name)
+    if (run_dir / "config.json").exists():
+        raise ConfigError(f"--run_dir {run_dir} holds a run already: choose another folder, or --resume {run_dir}")
+    if any(part.exists() and not part.is_dir() for part in (run_dir, *run_dir.parents)):
+        raise ConfigError(f"--run_dir {run_dir} cannot be made, a file is in its place: choose another folder")
+    return run_dir
+
+
+def describe(run_dir: Path, config: Config, setup: Setup, num_devices: int) -> None:
+    """Write the configuration the run uses, and the sizes a policy is rebuilt from without its environment."""
+    train = dataclasses.replace(config.train, devices=num_devices)
+    config = dataclasses.replace(config, train=train, run_dir=str(run_dir))
+    (run_dir / "config.json").write_text(config.to_json())
+    (run_dir / "setup.json").write_text(json.dumps(dataclasses.asdict(setup), indent=2) + "\n")
+
+
+def load_config(run_dir: Path) -> Config:
+    """The configuration a run uses; raises ConfigError where the folder is not a run."""
+    return Config.from_json(_read(run_dir, "config.json"))
+
+
+def load_setup(run_dir: Path) -> Setup:
+    """The sizes of a run's networks and environment; raises ConfigError where the folder is not a run."""
+    try:
+        values = json.loads(_read(run_dir, "setup.json"))
+        return Setup(**values | {"hidden": tuple(values["hidden"])})
+    except (json.JSONDecodeError, TypeError, KeyError) as error:
+        raise ConfigError(f"setup.json of {run_dir} cannot be read ({error}): another version wrote it") from error
+
+
+def resumable(run_dir: Path, config: Config) -> Config:
+    """`config` for going on with the run in `run_dir`, on as many devices as before unless it names a number.
+
+    Raises ConfigError where `config` would give the stored arrays other shapes.
+    """
+    stored = load_config(run_dir)
+    # Several processes use all devices they have.
+    as_before = stored.train.devices if distributed.size() == 1 else 0
+    train = dataclasses.replace(config.train, devices=config.train.devices or as_before)
+    config = dataclasses.replace(config, train=train, run_dir=str(run_dir)).validate()
+    for option in SHAPING:
+        section, name = option.split(".")
+        was, now = (getattr(getattr(c, section), name) for c in (stored, config))
+        if was != now:
+            raise ConfigError(
+                f"--{option} is {now}, but {run_dir} was made with {was}: a resumed run keeps it; "
+                "leave the option out, or start a new run"
+            )
+    return config
+
+
+def _read(run_dir: Path, name: str) -> str:
+    path = Path(run_dir) / name
+    if not path.is_file():
+        raise ConfigError(f"{run_dir} is not a run directory: it holds no {name}")
+    return path.read_text()

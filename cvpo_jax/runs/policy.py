@@ -1,0 +1,51 @@
+"""A trained policy from its run directory."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from cvpo_jax.algorithm import init
+from cvpo_jax.algorithm.state import Hyper, TrainState
+from cvpo_jax.algorithm.update import normalize_observation
+from cvpo_jax.runs import checkpoint, directory
+from cvpo_jax.runs.checkpoint import Which
+
+Policy = Callable[..., jax.Array]
+
+
+def load_state(run_dir: Path, *, step: Which = None) -> TrainState:
+    """The training state of a run's latest checkpoint, or of the one `step` names; raises ConfigError, CheckpointError.
+
+    Its products are exact, since a policy is also used where there are no others (cvpo_jax.products).
+    """
+    hyper = Hyper.from_config(directory.load_config(run_dir).algo)
+    setup = replace(directory.load_setup(run_dir), products="float32")
+    template = jax.eval_shape(partial(init.init_state, setup, hyper), jax.random.PRNGKey(0))
+    with checkpoint.open_checkpoints(run_dir) as manager:
+        return checkpoint.restore_state(manager, template, step)
+
+
+def make_policy(state: TrainState) -> Policy:
+    """A compiled function from an observation `[..., O]` to an action `[..., A]`: the mean, or a sample with a key."""
+
+    @jax.jit
+    def policy(observation: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        gaussian = state.setup.actor.apply(state.average_actor, normalize_observation(state, observation))
+        noise = jnp.zeros_like(gaussian.mean) if key is None else jax.random.normal(key, gaussian.mean.shape)
+        return jnp.clip(gaussian.sample(noise), -1, 1)
+
+    return policy
+
+
+def load_policy(run_dir: Path | str, *, step: Which = None) -> Policy:
+    """The policy of a run directory: `policy(observation [..., O], key=None) -> action [..., A]` in [-1, 1].
+
+    Deterministic without a key, sampled with one. Takes the latest checkpoint, the one at `step`, or with
+    `step="best"` the one of the evaluation that earned most within the limits.
+    Raises ConfigError where the folder is not a run, CheckpointError where it holds no readable checkpoint.
+    """
+    return make_policy(load_state(Path(run_dir), step=step))

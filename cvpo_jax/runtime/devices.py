@@ -1,0 +1,105 @@
+"""All that knows of devices: the pmap axis, its collectives, replication and sharding.
+
+Everything else is written for one device and takes `axis`: AXIS inside `pmap`, None outside, where the collectives
+below are the identity. Letters: B states over all devices, b = B / D of them here, K sampled actions, D devices.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.runtime import distributed
+
+AXIS = "devices"
+
+Tree = TypeVar("Tree")
+
+
+def pick(count: int) -> list[jax.Device]:
+    """The first `count` devices of this process, all of them for 0; raises ConfigError where there are fewer.
+
+    Where several processes train together, each uses all of its own.
+    """
+    available = jax.local_devices()
+    if distributed.size() > 1:
+        if count not in (0, jax.device_count()):
+            raise ConfigError(
+                f"--train.devices is {count}, but the {distributed.size()} processes have {jax.device_count()}: "
+                "together they use all of them; leave the option out"
+            )
+        return available
+    if count > len(available):
+        raise ConfigError(
+            f"--train.devices is {count}, but {len(available)} are here ({available[0].platform}); "
+            "on a CPU, XLA_FLAGS=--xla_force_host_platform_device_count=N makes N"
+        )
+    return available[: count or None]
+
+
+def everywhere(chosen: list[jax.Device]) -> list[jax.Device]:
+    """The devices of all processes that train together, where each has picked `chosen`."""
+    return chosen if distributed.size() == 1 else jax.devices()
+
+
+def parallel(function: Callable, chosen: list[jax.Device], **options: Any) -> Callable:
+    """`pmap` over the devices with the project's axis name; the leading axis of every argument is D."""
+    return jax.pmap(function, axis_name=AXIS, devices=chosen, **options)
+
+
+def replicate(tree: Tree, chosen: list[jax.Device]) -> Tree:
+    """A copy for each device: leaves `[...]` become `[D, ...]`."""
+    return place(jax.tree.map(lambda x: jnp.broadcast_to(x, (len(chosen), *jnp.shape(x))), strong(tree)), chosen)
+
+
+def strong(tree: Tree) -> Tree:
+    """Arrays without weak types: these would not survive the first call, and the second would compile anew."""
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), tree)
+
+
+def place(tree: Tree, chosen: list[jax.Device]) -> Tree:
+    """Leaves `[D, ...]` laid out as `parallel` returns them, a slice on each device: any other way compiles it anew."""
+    sharding = NamedSharding(Mesh(np.array(chosen), (AXIS,)), PartitionSpec(AXIS))
+    return jax.tree.map(lambda x: jax.device_put(x, sharding), tree)
+
+
+def first(tree: Tree) -> Tree:
+    """The copy on the first device: leaves `[D, ...]` become `[...]`."""
+    return jax.tree.map(lambda x: x[0], tree)
+
+
+def mean(tree: Tree, axis: str | None) -> Tree:
+    """The mean over devices of every leaf."""
+    return tree if axis is None else jax.lax.pmean(tree, axis)
+
+
+def total(tree: Tree, axis: str | None) -> Tree:
+    """The sum over devices of every leaf."""
+    return tree if axis is None else jax.lax.psum(tree, axis)
+
+
+def gather(x: jax.Array, dimension: int, axis: str | None) -> jax.Array:
+    """The shards of all devices joined along `dimension`: `[.., b, ..]` becomes `[.., B, ..]`."""
+    return x if axis is None else jax.lax.all_gather(x, axis, axis=dimension, tiled=True)
+
+
+def shard(x: jax.Array, axis: str | None) -> jax.Array:
+    """This device's share of the leading dimension: `[B, ...]` becomes `[b, ...]`."""
+    if axis is None:
+        return x
+    size = x.shape[0] // jax.lax.axis_size(axis)
+    return jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index(axis) * size, size)
+
+
+def count(axis: str | None) -> int:
+    """How many devices take part."""
+    return 1 if axis is None else jax.lax.axis_size(axis)
+
+
+def all_equal(tree: Tree) -> bool:
+    """Whether the copies on all devices are bit-identical; leaves `[D, ...]`."""
+    return all(bool(jnp.all(x == x[:1])) for x in jax.tree.leaves(tree))

@@ -1,0 +1,172 @@
+"""The compiled pieces of one experiment: start, warm-up, epoch and evaluation, placed on devices.
+
+Letters: D devices, N environments over all devices, n = N / D on one, T episode length.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+
+import envs
+from cvpo_jax.algorithm import init, matmul
+from cvpo_jax.algorithm.state import Collection, Hyper, Metrics, Setup, TrainState
+from cvpo_jax.config.config import Config, Schedule
+from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.experience import rollout
+from cvpo_jax.experience.evaluation import Episodes, make_evaluation
+from cvpo_jax.runtime import devices, distributed, memory
+from cvpo_jax.training.epoch import Phase, make_loop, make_phases
+from envs.base import VectorEnv
+
+Parts = tuple[TrainState, Collection]
+"""What a checkpoint holds of a trial: one replica of its state, and its collections with a leading axis D."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Everything compiled for `config`; states and collections have a leading axis D."""
+
+    config: Config
+    schedule: Schedule
+    chosen: list[jax.Device]
+    env: VectorEnv
+    setup: Setup
+    start: Callable[..., tuple[TrainState, Collection]]
+    warmup: Phase
+    epoch: Phase
+    evaluate: Callable[[TrainState, jax.Array], Episodes]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the replay's ring: steps of each environment."""
+        return self.config.train.replay_size // self.config.env.num_envs
+
+    @property
+    def warmup_steps(self) -> int:
+        """Environment steps of the warm-up."""
+        return self.schedule.warmup * self.config.env.num_envs
+
+    @property
+    def epoch_steps(self) -> int:
+        """Environment steps an epoch."""
+        return self.schedule.iterations * self.schedule.unroll * self.config.env.num_envs
+
+    @property
+    def epoch_updates(self) -> int:
+        """Updates an epoch."""
+        return self.schedule.iterations * self.schedule.updates
+
+    # What the training loop needs; a population of trials answers for each of them (cvpo_jax.population).
+
+    @property
+    def trial_devices(self) -> int:
+        """Devices a trial is spread over, in all processes."""
+        return len(devices.everywhere(self.chosen))
+
+    @property
+    def configs(self) -> tuple[Config, ...]:
+        """The configuration of each trial: here of the only one."""
+        return (self.config,)
+
+    def fresh(self) -> tuple[TrainState, Collection]:
+        """State and collections at the start of a run."""
+        return self.start(jax.random.PRNGKey(self.config.train.seed))
+
+    def template(self) -> Parts:
+        """The shapes of each trial's part."""
+        state, collection = jax.eval_shape(self.fresh)
+        whole = jax.tree.map(lambda x: jax.ShapeDtypeStruct((self.trial_devices, *x.shape[1:]), x.dtype), collection)
+        return jax.eval_shape(devices.first, state), whole
+
+    def split(self, state: TrainState, collection: Collection) -> Iterator[Parts]:
+        """Each trial's part of `state` and `collection`."""
+        yield devices.first(state), distributed.gather(collection)
+
+    def join(self, parts: Sequence[Parts]) -> tuple[TrainState, Collection]:
+        """State and collections on the devices, from the parts of all trials."""
+        ((state, collection),) = parts
+        return devices.replicate(state, self.chosen), devices.place(distributed.own(collection), self.chosen)
+
+    def rows_of(self, metrics: Metrics) -> list[dict[str, float]]:
+        """Each trial's metrics."""
+        return [{name: float(value[0]) for name, value in metrics.items()}]
+
+    def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[Episodes]:
+        """Evaluate each trial under its key."""
+        return [self.evaluate(devices.first(state), keys[0])]
+
+
+def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> VectorEnv:
+    """`num_envs` environments of the experiment's task in one vector; raises ConfigError where there is none.
+
+    `staggered` spreads those of the port over the phases of an episode, so that a mean over fewer steps sees them all.
+    """
+    try:
+        options = _env_options(config)
+        if config.env.backend == "gymnasium":
+            return envs.make(config.env.id, backend="gymnasium", num_envs=num_envs, **options)
+        return envs.vectorise(envs.make(config.env.id, **options), num_envs, staggered=staggered)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(f"--env.id {config.env.id} --env.backend {config.env.backend}: {error}") from error
+
+
+def _env_options(config: Config) -> dict[str, Any]:
+    """What `envs.make` is asked for besides the task; raises ValueError for an unknown id."""
+    names = tuple(config.algo.constraint_limits) if config.algo.constraints else ()
+    options: dict[str, Any] = {"constraints": names} if names else {}
+    if config.env.layout != "random":
+        options["layout"] = config.env.layout
+    for name in ("episode_length", "control_step", "hazards", "hazard_size", "gremlin_travel"):
+        if value := getattr(config.env, name):
+            options[name] = value
+    return options
+
+
+def build(config: Config) -> Program:
+    """Make the environments and the functions to compile; raises ConfigError where they do not fit the devices."""
+    schedule = config.validate().schedule()
+    chosen = devices.pick(config.train.devices)
+    everywhere = devices.everywhere(chosen)
+    for name, value in (("env.num_envs", config.env.num_envs), ("algo.batch_size", config.algo.batch_size)):
+        if value % len(everywhere):
+            raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(everywhere)} devices")
+    env = make_env(config, config.env.num_envs // len(everywhere), staggered=True)
+    memory.require_room(env, config.train.replay_size, chosen, 1 / len(everywhere))
+    matmul.require(config.algo.products)
+    setup = make_setup(config, env)
+    rows = config.train.replay_size // config.env.num_envs
+    loop = partial(make_loop(config, schedule, env, len(everywhere)), axis=devices.AXIS)
+    return Program(
+        config=config,
+        schedule=schedule,
+        chosen=chosen,
+        env=env,
+        setup=setup,
+        start=partial(_start, config, setup, chosen, devices.parallel(partial(rollout.start, env, rows), everywhere)),
+        **make_phases(loop, chosen),
+        evaluate=make_evaluation(make_env(config, config.eval.episodes), stochastic=config.eval.stochastic),
+    )
+
+
+def make_setup(config: Config, env: VectorEnv) -> Setup:
+    """The static choices of `config` for `env`."""
+    return Setup.from_config(
+        config.algo,
+        observation_size=env.observation_size,
+        action_size=env.action_size,
+        num_constraints=env.num_constraints,
+        episode_length=env.episode_length,
+    )
+
+
+def _start(
+    config: Config, setup: Setup, chosen: list[jax.Device], start: Callable, key: jax.Array
+) -> tuple[TrainState, Collection]:
+    """Fresh state and collections; environments and exploration differ by device, the learner does not."""
+    key_learner, key_collection = jax.random.split(key)
+    state = init.init_state(setup, Hyper.from_config(config.algo), key_learner)
+    keys = jax.random.split(key_collection, len(devices.everywhere(chosen)))
+    return devices.replicate(state, chosen), start(distributed.own(keys))

@@ -1,0 +1,1 @@
+"""Environments in worker processes. Imports nothing here, since workers do without JAX."""

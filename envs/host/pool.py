@@ -1,0 +1,183 @@
+"""Environments on the host in worker processes, stepped together, and kept alive.
+
+A pool hands each worker a block of environments. It remembers the actions of the episodes under way: when a worker dies
+or hangs, a new one repeats them and so stands where the old one stood. Only the environment it failed in begins anew.
+
+Letters: N environments, A action dimensions.
+"""
+
+import logging
+import os
+import pickle
+import time
+import weakref
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from envs.host import shared_memory
+from envs.host.process import WorkerGoneError, WorkerProcess
+from envs.host.protocol import HostEnv, HostSpec, episode_seed
+from envs.host.worker import RESET, RESTORE, STEP, Failure, Start
+
+log = logging.getLogger(__name__)
+
+_MOST_FAILURES = 3
+_GRACE_SECONDS = 1.0
+
+
+class HostError(RuntimeError):
+    """Environments or their workers keep failing; the message names the environment, its seed and what it raised."""
+
+
+class WorkerPool:
+    """`num_envs` environments in `num_workers` processes (as many as there are cores to run on where None).
+
+    `factory()` makes one environment; it is pickled and called in the workers. `name` is for messages. A worker without
+    progress for `timeout` seconds is replaced. After each `reset` and `step` the results are in `arrays`.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[[], HostEnv],
+        spec: HostSpec,
+        num_envs: int,
+        *,
+        num_workers: int | None = None,
+        timeout: float = 10.0,  # three resets with their skybox: a slow one must not count as hung
+        name: str = "host",
+    ) -> None:
+        self.spec, self.num_envs = spec, num_envs
+        self._timeout, self._name = timeout, name
+        descriptor = shared_memory.create(spec, num_envs)
+        self.arrays = shared_memory.attach(descriptor, spec, num_envs)
+        self._played = np.zeros((spec.episode_length, num_envs, spec.action_size), np.float32)
+        self._steps = 0
+        self._failures = np.zeros(num_envs, np.int64)  # since the last episode that ended as it should
+        self.workers: list[WorkerProcess] = []
+        self._finalizer = weakref.finalize(self, _shut, self.workers, descriptor)
+        count = min(num_envs, num_workers or len(os.sched_getaffinity(0)))
+        for block in np.array_split(np.arange(num_envs), count):
+            rows = range(int(block[0]), int(block[-1]) + 1)
+            self.workers.append(self._launch(Start(pickle.dumps(factory), spec, num_envs, rows, descriptor)))
+        for index in range(count):
+            self.workers[index].answer()
+
+    def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0) -> None:
+        """Begin an episode in every environment: of the seeds `[N]` (uint32) the one of number `episodes` (`[N]`)."""
+        self.arrays.seed[:] = seeds
+        self.arrays.episode[:] = episodes
+        self.arrays.elapsed[:] = 0
+        self._failures[:] = 0
+        self._everywhere(RESET, self._reset_again)
+        self.arrays.stepped[:] = self._steps = 0
+
+    def step(self, action: np.ndarray) -> None:
+        """Step every environment by its row of `action` `[N, A]` in [-1, 1]."""
+        self.arrays.action[:] = action
+        self._played[self._steps % len(self._played)] = action
+        self._steps += 1
+        failed = self._everywhere(STEP, self._catch_up)
+        ended = self.arrays.terminated | self.arrays.truncated
+        ended[failed] = False
+        self._failures[ended] = 0
+
+    def close(self) -> None:
+        """End the worker processes."""
+        self._finalizer()
+
+    def _everywhere(self, command: str, catch_up: Callable[[int], list[int]]) -> list[int]:
+        """Have all workers carry out `command`; replaced ones `catch_up`. Returns the rows that failed."""
+        self._check_open()
+        failed = []
+        try:
+            for worker in self.workers:
+                worker.ask((command, worker.start.rows))
+            for index in range(len(self.workers)):
+                try:
+                    failed += self._answer(index)
+                except WorkerGoneError as reason:
+                    failed += self._recover(index, reason, catch_up)
+        except BaseException:
+            self.close()  # answers may be under way: nothing here can be used again
+            raise
+        return failed
+
+    def _check_open(self) -> None:
+        if not self._finalizer.alive:
+            raise HostError(f"{self._name}: these environments were closed; make new ones")
+
+    def _answer(self, index: int) -> list[int]:
+        """Wait for a worker; returns the rows whose environments raised."""
+        failures = self.workers[index].answer(self._timeout)
+        for failure in failures:
+            self._count(failure.row, f"raised\n{failure.traceback}", failure)
+        return [failure.row for failure in failures]
+
+    def _count(self, row: int, what: str, failure: Failure | None = None) -> None:
+        """Log that an environment failed, and give up on one that never ends an episode as it should."""
+        episode = failure.episode if failure else int(self.arrays.episode[row])
+        step = failure.step if failure else int(self.arrays.elapsed[row])
+        seed = episode_seed(int(self.arrays.seed[row]), episode)
+        where = f"{self._name}: environment {row} (episode {episode}, reset seed {seed}, step {step})"
+        self._failures[row] += 1
+        if self._failures[row] > _MOST_FAILURES:
+            raise HostError(f"{where} keeps failing: it {what}")
+        log.warning("%s %s\nIt begins a new episode; the others go on.", where, what)
+
+    def _recover(self, index: int, reason: WorkerGoneError, catch_up: Callable[[int], list[int]]) -> list[int]:
+        """Replace a worker that is gone; returns the rows that lost their episode."""
+        for _ in range(_MOST_FAILURES):
+            self._check_open()  # another thread may have closed the pool, on Ctrl-C
+            log.warning("%s: %s; starting another", self._name, reason)
+            try:
+                self.workers[index].end()
+                self.workers[index] = self._launch(self.workers[index].start)
+                self.workers[index].answer()
+                return catch_up(index)
+            except WorkerGoneError as error:
+                reason = error
+        raise HostError(f"{self._name}: {reason}; {_MOST_FAILURES} replacements failed too")
+
+    def _reset_again(self, index: int) -> list[int]:
+        return self._ask(index, RESET, self.workers[index].start.rows)
+
+    def _catch_up(self, index: int) -> list[int]:
+        """Bring a new worker to where the old one was, and finish the step that was under way."""
+        arrays, rows = self.arrays, np.array(self.workers[index].start.rows)
+        culprits = rows[arrays.busy[rows] & (arrays.stepped[rows] < self._steps)]
+        arrays.busy[rows] = False
+        for row in culprits:
+            self._count(row, "was being stepped when its worker failed")
+            arrays.reward[row] = arrays.cost[row] = arrays.components[row] = 0.0
+            arrays.terminated[row], arrays.truncated[row] = False, True
+            arrays.episode[row] += 1
+            arrays.elapsed[row] = 0
+            arrays.stepped[row] = self._steps
+        self._ask(index, RESTORE, {int(row): self._episode(row) for row in set(rows) - set(culprits)})
+        lost = self._ask(index, RESET, culprits.tolist())
+        pending = rows[arrays.stepped[rows] < self._steps]
+        return [*culprits.tolist(), *lost, *self._ask(index, STEP, pending.tolist())]
+
+    def _ask(self, index: int, command: str, rows: Iterable[int] | dict[int, np.ndarray]) -> list[int]:
+        self.workers[index].ask((command, rows))
+        return self._answer(index)
+
+    def _episode(self, row: int) -> np.ndarray:
+        """The actions `[elapsed, A]` of the episode that environment `row` is in."""
+        now, elapsed = int(self.arrays.stepped[row]), int(self.arrays.elapsed[row])
+        return self._played[np.arange(now - elapsed, now) % len(self._played), row]
+
+    def _launch(self, start: Start) -> WorkerProcess:
+        beat = self.arrays.beat[start.rows.start : start.rows.stop]
+        return WorkerProcess(start, lambda: int(beat.sum()))
+
+
+def _shut(workers: list[WorkerProcess], descriptor: int) -> None:
+    """End all workers at once, so that they share the time of grace."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for worker in workers:
+        worker.hang_up()
+    for worker in workers:
+        worker.end(max(0.0, deadline - time.monotonic()))
+    os.close(descriptor)

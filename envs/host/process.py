@@ -1,0 +1,110 @@
+"""One worker process as its pool sees it: start it, ask it, notice that it died or hangs, end it."""
+
+import contextlib
+import os
+import pickle
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any
+
+from envs.host.worker import Failure, Start
+
+_START_SECONDS = 120.0
+_POLL_MILLISECONDS = 250
+# The package's own __init__ would import JAX, which a worker has no use for: an empty package stands in for it.
+_BOOTSTRAP = """
+import signal, sys, types
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.path[:] = {path!r}
+package = types.ModuleType("envs")
+package.__path__ = [{folder!r}]
+sys.modules["envs"] = package
+from multiprocessing.connection import Connection
+from envs.host.worker import serve
+serve(Connection({descriptor}))
+"""
+
+
+class WorkerGoneError(Exception):
+    """The worker process died or hangs; the message says which and how."""
+
+
+class WorkerProcess:
+    """A running worker. `progress` returns a number that changes while the worker is getting on."""
+
+    def __init__(self, start: Start, progress: Callable[[], int]) -> None:
+        self.start = start
+        self._progress = progress
+        self._connection, theirs = Pipe()
+        self._answered = select.poll()  # Connection.poll would build a selector at every step
+        self._answered.register(self._connection.fileno(), select.POLLIN)
+        try:
+            self._process = _launch(theirs, start.descriptor)
+        finally:
+            theirs.close()
+        self.ask(start)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def ask(self, message: Any) -> None:
+        """Send a command; `answer` waits for it, and is where it shows that the worker is gone."""
+        with contextlib.suppress(OSError):
+            self._connection.send(message)
+
+    def answer(self, timeout: float = _START_SECONDS) -> list[Failure]:
+        """What the worker answers; raises WorkerGoneError once it died, or made no progress for `timeout` seconds."""
+        try:
+            self._wait(timeout)
+            return self._connection.recv()
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            raise WorkerGoneError(self._obituary()) from error
+
+    def hang_up(self) -> None:
+        """Close the connection: an idle worker leaves then."""
+        self._connection.close()
+
+    def end(self, grace: float = 0.0) -> None:
+        """Hang up, and kill the process unless it has left within `grace` seconds."""
+        self.hang_up()
+        try:
+            self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait(self, timeout: float) -> None:
+        """Return once the worker has answered or hung up."""
+        seen, since = -1, time.monotonic()
+        while not self._answered.poll(_POLL_MILLISECONDS):
+            progress, now = self._progress(), time.monotonic()
+            if progress != seen:
+                seen, since = progress, now
+            elif now - since > timeout:
+                raise WorkerGoneError(f"worker process {self.pid} made no progress for {timeout:g} s")
+
+    def _obituary(self) -> str:
+        try:
+            status = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return f"worker process {self.pid} closed its connection"
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"worker process {self.pid} {how}"
+
+
+def _launch(connection: Connection, descriptor: int) -> subprocess.Popen[bytes]:
+    code = _BOOTSTRAP.format(path=sys.path, folder=str(Path(__file__).parent), descriptor=connection.fileno())
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.DEVNULL,
+        pass_fds=(connection.fileno(), descriptor),
+        process_group=0,  # Ctrl-C in a terminal is for the trainer, which ends its workers
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )

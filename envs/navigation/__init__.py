@@ -1,0 +1,1 @@
+"""The navigation tasks: a robot, objects and a task on planar physics."""

@@ -1,0 +1,229 @@
+"""Pictures of navigation episodes from above: PNG of a whole episode, GIF of its course. Needs no display.
+
+T states of one episode, in order; H, W pixels.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from brax.envs import State
+from PIL import Image
+
+from envs.navigation.canvas import Canvas, Colour
+from envs.navigation.env import NavigationEnv
+from envs.navigation.lidar import BINS
+from envs.navigation.tasks import circle, run
+from envs.navigation.world import Kind, World
+
+_PAPER: Colour = (250, 249, 246, 255)
+_GRID: Colour = (228, 226, 220, 255)
+_INK: Colour = (40, 40, 40, 255)
+_RED: Colour = (214, 40, 40, 255)
+_BODY: Colour = (188, 44, 60, 255)
+_ARROW: Colour = (24, 60, 130, 255)
+_OTHER: Colour = (150, 130, 110, 255)
+_WALL: Colour = (235, 190, 40, 110)
+_COLOURS: dict[str, Colour] = {
+    "goal": (46, 160, 67, 255),
+    "hazards": (70, 110, 220, 255),
+    "vases": (40, 170, 170, 255),
+    "buttons": (240, 140, 30, 255),
+    "gremlins": (140, 60, 190, 255),
+    "circle": (46, 160, 67, 255),
+    "push_box": (205, 165, 30, 255),
+    "pillars": (90, 90, 100, 255),
+}
+_MARGIN = 0.6  # m around the places
+_LIDAR_RADIUS, _LIDAR_WIDTH = 0.24, 0.035  # of the innermost ring
+
+
+def frames(env: NavigationEnv, states: State | Sequence[State], *, size: int = 480, every: int = 1) -> np.ndarray:
+    """Every `every`-th of the T `states` as a picture; uint8 `[T, H, W, 3]`.
+
+    `states` is a sequence of single states or one state whose arrays have a leading axis `[T]`.
+    """
+    episode = _Episode(env, states)
+    return np.stack([episode.frame(index, size) for index in range(0, episode.length, every)])
+
+
+def picture(env: NavigationEnv, states: State | Sequence[State], *, size: int = 720) -> np.ndarray:
+    """The last state with the robot's whole way and a red dot wherever it cost; uint8 `[H, W, 3]`."""
+    episode = _Episode(env, states)
+    return episode.frame(episode.length - 1, size, trail=episode.length)
+
+
+def save(
+    path: str | Path, env: NavigationEnv, states: State | Sequence[State], *, size: int = 480, every: int = 2
+) -> None:
+    """Write `states` to `path`: a .png of the whole way or a .gif in real time; ValueError for other suffixes."""
+    if Path(path).suffix == ".png":
+        write(path, picture(env, states, size=size)[None], 0.0)
+    else:
+        write(path, frames(env, states, size=size, every=every), env.control_step * every)
+
+
+def write(path: str | Path, shots: np.ndarray, seconds: float) -> None:
+    """Write pictures, uint8 `[F, H, W, 3]`, to a .gif that shows each for `seconds`, or the last one to a .png.
+
+    Raises ValueError for other suffixes.
+    """
+    path = Path(path)
+    check_suffix(path)
+    if path.suffix == ".png":
+        Image.fromarray(shots[-1]).save(path)
+        return
+    images = [Image.fromarray(shot).quantize(128, Image.Quantize.FASTOCTREE) for shot in shots]
+    duration = max(20, round(1000 * seconds))  # viewers ignore shorter ones
+    images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=False)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise ValueError unless `write` can write to `path`."""
+    if path.suffix not in (".png", ".gif"):
+        raise ValueError(f'cannot draw to "{path.name}": the suffix must be .png or .gif')
+
+
+def _faded(colour: Colour, alpha: float) -> Colour:
+    return (*colour[:3], round(255 * alpha))
+
+
+class _Episode:
+    """The states of an episode as numpy arrays, and how each is drawn."""
+
+    def __init__(self, env: NavigationEnv, states: State | Sequence[State]) -> None:
+        if not isinstance(states, State):
+            states = jax.tree.map(lambda *leaves: np.stack(leaves), *states)
+        self._env = env
+        self._worlds: World = jax.tree.map(np.asarray, states.pipeline_state)
+        self._obs = np.asarray(states.obs)
+        self._returns = np.cumsum(np.asarray(states.reward))
+        components = [np.asarray(values) for values in states.info["cost_components"].values()]
+        self._costs = np.minimum(np.sum(components, axis=0), 1.0) if components else np.zeros(len(self._obs))
+        self._way = self._worlds.robot.position
+        self.length = len(self._obs)
+
+    def frame(self, index: int, size: int, trail: int = 60) -> np.ndarray:
+        """The picture of state `index` with the last `trail` positions."""
+        world: World = jax.tree.map(lambda leaf: leaf[index], self._worlds)
+        canvas = self._canvas(world, size)
+        for kind in self._env.task.kinds:
+            _DRAW.get(kind.name, _disc)(canvas, kind, world)
+        start = max(0, index + 1 - trail)
+        canvas.path(self._way[start : index + 1], _faded(_INK, 0.45), 0.02)
+        for position in self._way[start : index + 1][self._costs[start : index + 1] > 0]:
+            canvas.disc(position, 0.035, _faded(_RED, 0.5))
+        self._robot(canvas, world, self._costs[index] > 0)
+        self._lidars(canvas, world, self._obs[index])
+        self._words(canvas, world, index)
+        return canvas.pixels()
+
+    def _canvas(self, world: World, size: int) -> Canvas:
+        half = self._env.task.extents + _MARGIN
+        if self._env.task.has("circle"):
+            half = self._env.task.kind("circle").size + _MARGIN
+        # The view stays over the places and moves where the robot would leave it; without places it follows the robot.
+        reach = half - _MARGIN / 2 if self._env.task.kinds else 0.0
+        centre = world.robot.position - np.clip(world.robot.position, -reach, reach)
+        canvas = Canvas(size, (float(centre[0]), float(centre[1])), half, _PAPER)
+        canvas.grid(0.5, _GRID)
+        for axis, place in self._walls():
+            for side in (-1, 1):
+                middle = np.array(centre, dtype=float)
+                middle[axis] = side * place
+                canvas.box(middle, (0.03, 3 * half) if axis == 0 else (3 * half, 0.03), 0.0, _WALL)
+        return canvas
+
+    def _walls(self) -> list[tuple[int, float]]:
+        task = self._env.task
+        if isinstance(task, run.Run):
+            return [(0, run.WALL)]
+        return [(axis, circle.WALL) for axis in range(task.walls)] if isinstance(task, circle.Circle) else []
+
+    def _robot(self, canvas: Canvas, world: World, costs: bool) -> None:
+        position, yaw = world.robot.position, float(world.robot.yaw)
+        if costs:
+            canvas.disc(position, 0.22, _faded(_RED, 0.35))
+            canvas.border(_RED, 4)
+        heading = np.array([np.cos(yaw), np.sin(yaw)])
+        left = np.array([-heading[1], heading[0]])
+        for shape, (ahead, aside), extent in self._env.robot.OUTLINE:
+            centre = position + ahead * heading + aside * left
+            if shape == "disc":
+                canvas.disc(centre, extent[0], _BODY, _INK)
+            else:
+                canvas.box(centre, extent, yaw, _ARROW, _INK)
+
+    def _lidars(self, canvas: Canvas, world: World, obs: np.ndarray) -> None:
+        for ring, name in enumerate(self._env.task.lidars):
+            start = self._env.robot.SENSOR_SIZE + BINS * ring
+            radius = _LIDAR_RADIUS + ring * 1.25 * _LIDAR_WIDTH
+            span = 2 * np.pi / BINS
+            for bin_index, reading in enumerate(obs[start : start + BINS]):
+                if reading > 0:
+                    angle = float(world.robot.yaw) + bin_index * span
+                    colour = _faded(_COLOURS.get(name, _OTHER), 0.08 + 0.9 * float(reading))
+                    canvas.sector(world.robot.position, radius, _LIDAR_WIDTH, angle, 0.9 * span, colour)
+
+    def _words(self, canvas: Canvas, world: World, index: int) -> None:
+        canvas.text(0, f"step {int(world.steps)}   return {self._returns[index]:.2f}", _INK)
+        total = int(self._costs[: index + 1].sum())
+        canvas.text(1, f"cost {total}", _RED if self._costs[index] > 0 else _INK)
+
+
+def _disc(canvas: Canvas, kind: Kind, world: World) -> None:
+    colour = _COLOURS.get(kind.name, _OTHER)
+    for centre in world.objects[kind.name]:
+        canvas.disc(centre, kind.size, _faded(colour, 0.28), _faded(colour, 0.8))
+
+
+def _solid(canvas: Canvas, kind: Kind, world: World) -> None:
+    for centre in world.objects[kind.name]:
+        canvas.disc(centre, kind.size, _COLOURS[kind.name], _INK)
+
+
+def _rim(canvas: Canvas, kind: Kind, world: World) -> None:
+    for centre in world.objects[kind.name]:
+        canvas.disc(centre, kind.size, _faded(_COLOURS[kind.name], 0.08))
+        canvas.ring(centre, kind.size, 0.03, _COLOURS[kind.name])
+
+
+def _boxes(canvas: Canvas, kind: Kind, world: World) -> None:
+    for centre, rotation in zip(world.bodies.position, world.bodies.rotation, strict=True):
+        canvas.box(centre, (kind.size, kind.size), _yaw(rotation), _faded(_COLOURS[kind.name], 0.85), _INK)
+
+
+def _push_box(canvas: Canvas, kind: Kind, world: World) -> None:
+    """A cube with a post over each vertical edge."""
+    centre, yaw, half = np.asarray(world.bodies.position[0]), _yaw(np.asarray(world.bodies.rotation[0])), kind.size
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
+        corner = centre[:2] + half * np.array([cos * x - sin * y, sin * x + cos * y])
+        canvas.box(corner, (half / 2, half / 2), yaw, _COLOURS[kind.name], _INK)
+    canvas.box(centre, (half, half), yaw, _COLOURS[kind.name], _INK)
+
+
+def _yaw(quaternion: np.ndarray) -> float:
+    w, x, y, z = quaternion
+    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+
+
+def _buttons(canvas: Canvas, kind: Kind, world: World) -> None:
+    """Grey while the timer runs, which is when they are invisible to the robot and cost nothing."""
+    live = world.memory["timer"] == 0
+    for index, centre in enumerate(world.objects[kind.name]):
+        if index == world.memory["goal_button"]:
+            canvas.disc(centre, kind.size + 0.03, _COLOURS["goal"])
+        canvas.disc(centre, kind.size, _COLOURS[kind.name] if live else (170, 170, 170, 255), _INK)
+
+
+_DRAW: dict[str, Callable[[Canvas, Kind, Any], None]] = {
+    "buttons": _buttons,
+    "circle": _rim,
+    "gremlins": _boxes,
+    "pillars": _solid,
+    "push_box": _push_box,
+    "vases": _boxes,
+}

@@ -1,0 +1,65 @@
+"""Small vectors and matrices, component axes first.
+
+Every array may have further axes behind those named, of many bodies or environments: in this order every operation runs
+on full vectors. For the same reason sums are written out, as XLA's reductions on a CPU are not vectorised over the axes
+behind the one they sum over; and so are products, as accelerators round what they multiply as matrices to 10 bits.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from envs.batching.control_flow import on_accelerator
+
+_WRITTEN_OUT = 8  # terms of a sum that an accelerator computes inside the operation that needs it
+
+
+def aligned(constant: object, like: jax.Array, ndim: int) -> jax.Array:
+    """A `constant` array in the dtype of `like`, with as many axes of length 1 behind it as `like` has after `ndim`."""
+    values = jnp.asarray(constant, like.dtype)
+    return values.reshape(values.shape + (1,) * (like.ndim - ndim))
+
+
+def dot(left: jax.Array, right: jax.Array) -> jax.Array:
+    """The scalar product `[...]` of vectors `[3, ...]`."""
+    return left[0] * right[0] + left[1] * right[1] + left[2] * right[2]
+
+
+def cross(left: jax.Array, right: jax.Array) -> jax.Array:
+    """The cross product of vectors `[3, ...]`."""
+    a, b, c = left
+    x, y, z = right
+    return jnp.stack([b * z - c * y, c * x - a * z, a * y - b * x])
+
+
+def product(left: jax.Array, right: jax.Array) -> jax.Array:
+    """The matrix product `[i, j, ...]` of `[i, 3, ...]` and `[3, j, ...]`."""
+    return left[:, :1] * right[0] + left[:, 1:2] * right[1] + left[:, 2:3] * right[2]
+
+
+def to_local(axes: jax.Array, vector: jax.Array) -> jax.Array:
+    """Components of `vector` `[3, ...]` along the rows of `axes` `[3, 3, ...]`."""
+    return axes[:, 0] * vector[0] + axes[:, 1] * vector[1] + axes[:, 2] * vector[2]
+
+
+def to_world(axes: jax.Array, local: jax.Array) -> jax.Array:
+    """The vector `[3, ...]` with components `local` `[3, ...]` along the rows of `axes` `[3, 3, ...]`."""
+    return axes[0] * local[0] + axes[1] * local[1] + axes[2] * local[2]
+
+
+def apply(matrix: jax.Array, vector: jax.Array) -> jax.Array:
+    """The product `[m]` of `matrix` `[m, n]` and `vector` `[n]`."""
+    total = matrix[:, 0] * vector[0]
+    for index in range(1, vector.shape[0]):
+        total = total + matrix[:, index] * vector[index]
+    return total
+
+
+def add_up(terms: jax.Array) -> jax.Array:
+    """The sum `[...]` of `terms` `[m, ...]`, by halves; of many on an accelerator by a reduction."""
+    if terms.shape[0] > _WRITTEN_OUT and on_accelerator():
+        return jnp.sum(terms, axis=0)
+    while terms.shape[0] > 1:
+        half = terms.shape[0] // 2
+        paired = terms[:half] + terms[half : 2 * half]
+        terms = paired if 2 * half == terms.shape[0] else jnp.concatenate([paired, terms[2 * half :]])
+    return terms[0]

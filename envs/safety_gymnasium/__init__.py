@@ -1,0 +1,1 @@
+"""The original Safety-Gymnasium. Imports nothing here, since workers do without JAX."""

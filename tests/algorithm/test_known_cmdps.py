@@ -1,0 +1,101 @@
+"""The whole of collection and `update_step` on constrained problems solved by hand (tests/toy.py)."""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import pytest
+from toy import Bandit, Chain, ToyEnv
+
+from cvpo_jax import AlgoConfig
+from cvpo_jax.algorithm import init
+from cvpo_jax.algorithm.limit_controller import TARGET_SHARE
+from cvpo_jax.algorithm.state import Hyper, Setup
+from cvpo_jax.algorithm.update import update
+from cvpo_jax.experience import replay, rollout
+from cvpo_jax.experience.evaluation import make_evaluation
+
+NUM_ENVS = 32
+LIMIT = 6.0
+
+
+def solve(env: ToyEnv, algo: AlgoConfig, updates: int):
+    """Train on `env` with two updates a step of all environments; returns the final state."""
+    setup = Setup.from_config(
+        algo,
+        observation_size=env.observation_size,
+        action_size=env.action_size,
+        num_constraints=1,
+        episode_length=env.episode_length,
+    )
+    state = init.init_state(setup, Hyper.from_config(algo), jax.random.PRNGKey(0))
+    collection = rollout.start(env, 200, jax.random.PRNGKey(1))
+    state, collection, _ = rollout.collect(env, state, collection, steps=20, random=True, axis=None)
+
+    draw = partial(
+        replay.sample,
+        batch_size=algo.batch_size,
+        n_step=algo.n_step,
+        recent_share=algo.recent_share,
+        recent_rows=20,
+    )
+
+    def iteration(carry, key):
+        state, collection = carry
+        state, collection, _ = rollout.collect(env, state, collection, steps=1, random=False, axis=None)
+
+        def learn(state, key):
+            return update(state, draw(collection.replay, key, gamma=state.hyper.gamma))
+
+        state, metrics = jax.lax.scan(learn, state, jax.random.split(key))
+        return (state, collection), metrics
+
+    run = jax.jit(lambda carry: jax.lax.scan(iteration, carry, jax.random.split(jax.random.PRNGKey(2), updates // 2)))
+    (state, _), _ = run((state, collection))
+    return state
+
+
+def evaluate(env: ToyEnv, state, *, stochastic: bool) -> tuple[float, float]:
+    episodes = make_evaluation(env, stochastic=stochastic)(state, jax.random.PRNGKey(3))
+    return float(episodes.returns.mean()), float(episodes.costs.mean())
+
+
+def algo(**options) -> AlgoConfig:
+    """Small and quick; an episode lasts 40 updates, which the policy's average must not lag behind."""
+    small = AlgoConfig(cost_limit=LIMIT, gamma=0.9, n_step=1, batch_size=64, samples=16, hidden=(32,))
+    return replace(small, critic_lr=3e-3, average_rate=0.05, **options)
+
+
+def test_the_controller_holds_the_bandits_measured_cost_just_under_its_limit() -> None:
+    """Without any pressure the bandit's cost stands still, so that the integral has to find its way to zero first.
+
+    It closes in with a time constant of PROPORTIONAL / INTEGRAL_RATE updates: 4,500.
+    """
+    env = Bandit(NUM_ENVS)
+    _, costs = evaluate(env, solve(env, algo(), 40_000), stochastic=False)
+    assert costs == pytest.approx(TARGET_SHARE * LIMIT, rel=0.05)
+
+
+def published(**options) -> AlgoConfig:
+    """One critic for the cost, its mean believed, and the paper's threshold."""
+    return algo(limit_mode="paper", cost_critics=1, cost_aggregate="mean", **options)
+
+
+def settled_cost() -> float:
+    """Where the threshold puts an episode: critics sum over an endless future, c / (1 - gamma) = eps1 over T steps."""
+    return LIMIT * (1 - 0.9**ToyEnv.episode_length)
+
+
+def test_the_papers_threshold_settles_where_its_formula_says() -> None:
+    env = Bandit(NUM_ENVS)
+    returns, costs = evaluate(env, solve(env, published(), 16_000), stochastic=False)
+    assert costs == pytest.approx(settled_cost(), abs=0.3)
+    assert returns == pytest.approx(2 * settled_cost() - env.episode_length, abs=0.6)
+
+
+def test_the_chain_mixes_its_states_up_to_the_limit() -> None:
+    """The best policy is a random one, of which E-step and M-step find the probability."""
+    env = Chain(NUM_ENVS)
+    returns, costs = evaluate(env, solve(env, published(greedy_share=0.0), 8000), stochastic=True)
+    assert returns == costs
+    assert costs == pytest.approx(settled_cost(), abs=0.6)

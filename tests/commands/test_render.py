@@ -1,0 +1,98 @@
+"""The entry point that draws a run's policy, on both backends."""
+
+import ctypes.util
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+from toy import Bandit
+
+from cvpo_jax import Config, EnvConfig, cli, render
+from envs.safety_gymnasium.env import RenderingError, SafetyGymnasiumEnv
+
+
+@pytest.fixture
+def run_dir(tmp_path, monkeypatch):
+    """A run whose policy drives straight on."""
+    monkeypatch.setattr(render, "load_policy", lambda _: lambda observation: jnp.array([1.0, 0.0]))
+
+    def make(task_id="SafetyPointGoal1-v0"):
+        (tmp_path / "config.json").write_text(Config(env=EnvConfig(id=task_id, episode_length=8)).to_json())
+        return tmp_path
+
+    return make
+
+
+def draw(*arguments):
+    return cli.main(render.command, [str(argument) for argument in arguments])
+
+
+def test_episodes_on_the_port_from_above(run_dir, capsys):
+    folder = run_dir()
+    assert draw(folder, "--episodes", 2, "--every", 3, "--size", 100) == 0
+    first, second, path = capsys.readouterr().out.splitlines()
+    assert first.startswith("episode 0: return ") and second.startswith("episode 1: return ")
+    assert float(first.split()[3].strip(",")) != float(second.split()[3].strip(",")), "another layout each"
+    with Image.open(path) as film:
+        assert film.n_frames == 2 * 3, "of 9 states every third"
+        assert (film.size, film.info["duration"]) == ((100, 100), 60), "3 steps of 0.02 s"
+
+
+needs_gl = pytest.mark.skipif(
+    not ctypes.util.find_library("EGL"), reason="no GL library: apt-get install libegl1 libgl1-mesa-dri"
+)
+
+
+@needs_gl
+def test_an_episode_in_the_genuine_environment_by_its_camera(run_dir, capsys, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    folder = run_dir()
+    assert draw(folder, "--backend", "gymnasium", "--every", 3, "--size", 64, "--output", folder / "x.gif") == 0
+    total = float(capsys.readouterr().out.split()[3].strip(","))
+    env = SafetyGymnasiumEnv("SafetyPointGoal1-v0", episode_length=8)
+    env.reset(0)
+    assert total == pytest.approx(sum(env.step(np.array([1.0, 0.0])).reward for _ in range(8)), abs=0.006)
+    with Image.open(folder / "x.gif") as film:
+        assert film.n_frames == 3, "after 3, 6 and 8 steps"
+        assert film.size == (64, 64)
+        sky, floor = np.asarray(film.convert("RGB"))[[10, -5], 40:].mean((1, 2))
+        assert sky < 60 < floor
+
+
+@needs_gl
+def test_the_end_of_an_episode_of_a_velocity_task(run_dir, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    folder = run_dir("SafetySwimmerVelocity-v1")
+    picture = folder / "end.png"
+    assert draw(folder, "--backend", "gymnasium", "--size", 64, "--steps", 2, "--output", picture) == 0
+    assert np.asarray(Image.open(picture)).std() > 5
+
+
+def test_without_gl_the_remedy_is_told_in_one_line(run_dir, monkeypatch, capsys):
+    def fail(self):
+        raise RenderingError("no picture could be made: apt-get install libegl1")
+
+    monkeypatch.setattr(SafetyGymnasiumEnv, "render", fail)
+    assert draw(run_dir(), "--backend", "gymnasium") == cli.WRONG
+    assert capsys.readouterr().err == "error: no picture could be made: apt-get install libegl1\n"
+
+
+@pytest.mark.parametrize(
+    ("task_id", "options", "said"),
+    [
+        ("SafetyPointGoal1-v0", ["--output", "way.mp3"], "the suffix must be .png or .gif"),
+        ("SafetyPointGoal1-v0", ["--every", 0], "--every is 0: at least 1 is needed"),
+        ("SafetyPointGaol1-v0", ["--backend", "gymnasium"], "close to it: SafetyPointGoal"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(run_dir, task_id, options, said, capsys):
+    assert draw(run_dir(task_id), *options) == cli.WRONG
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+
+
+def test_what_is_not_navigation_is_told(run_dir, capsys, monkeypatch):
+    monkeypatch.setattr(render, "make_env", lambda config, num_envs: Bandit(num_envs))
+    assert draw(run_dir("SafetyHopperVelocity-v1")) == cli.WRONG
+    assert "SafetyHopperVelocity-v1 cannot be drawn on the port" in capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""Experiment files and overrides."""
+
+import dataclasses
+import io
+import sys
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from cvpo_jax import Config, ConfigError
+from cvpo_jax.config.load import load_experiment, parse_overrides
+from cvpo_jax.training.trainer import make_env
+
+
+def overridden(*arguments):
+    return parse_overrides(Config(), arguments, "prog", "description")
+
+
+def test_experiments_that_come_with_the_project_are_valid():
+    for name in ("goal", "button", "circle"):
+        config = load_experiment(f"experiments/point_{name}.py").validate()
+        assert config.env.id == f"SafetyPoint{name.title()}1-v0"
+
+
+def test_the_gpus_experiment_is_the_usual_one_with_more_environments():
+    usual = load_experiment("experiments/point_goal.py")
+    config = load_experiment("experiments/gpu/point_goal.py").validate()
+    assert (config.env.id, config.env.num_envs) == (usual.env.id, 4096)
+    assert dataclasses.replace(config, eval=usual.eval).with_envs(usual.env.num_envs) == usual
+
+
+def test_the_careful_experiment_is_the_usual_one_without_free_updates():
+    usual = load_experiment("experiments/point_goal.py")
+    config = load_experiment("experiments/careful/point_goal.py").validate()
+    assert config.algo.free_updates == 0
+    algo = dataclasses.replace(config.algo, free_updates=usual.algo.free_updates)
+    assert dataclasses.replace(config, algo=algo) == usual
+
+
+@pytest.mark.parametrize(("robot", "step"), [("Point", 0.06), ("Car", 0.1)])
+@pytest.mark.parametrize("task", ["Goal", "Button", "Circle"])
+def test_the_papers_variants_are_made(robot, step, task):
+    config = load_experiment(f"experiments/paper/{robot.lower()}_{task.lower()}.py").validate()
+    vector = make_env(config, 2)
+    env = vector.env
+    assert (env.control_step, env.episode_length) == (pytest.approx(step), 400)
+    world = jax.eval_shape(env.reset, jax.random.PRNGKey(0)).pipeline_state
+    if task != "Circle":
+        assert world.objects["hazards"].shape == (5, 2)
+        assert env.task.kind("hazards").size == 0.17
+    if task == "Button":
+        assert env.task.kind("gremlins").travel == 0.3
+    state = jax.eval_shape(vector.reset, jax.random.PRNGKey(0))
+    assert jax.eval_shape(vector.step, state, jnp.zeros((2, 2))).obs.shape == (2, env.observation_size)
+
+
+def test_the_genuine_environment_keeps_its_control_step():
+    with pytest.raises(ConfigError, match=r"--env\.control_step is 0\.06: with --env\.backend gymnasium"):
+        overridden("--env.backend", "gymnasium", "--env.control-step", "0.06").validate()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("x = 1", r"get_config\(\)"), ("def get_config():\n    return {}", "returned dict")],
+)
+def test_a_file_that_is_no_experiment_is_refused(text, said, tmp_path):
+    path = tmp_path / "odd.py"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_experiment(path)
+
+
+def test_overrides_replace_only_what_they_name():
+    config = overridden("--algo.hidden", "32", "16", "8", "--env.id=SafetyPointGoal2-v0", "--algo.cost-limit", "7")
+    assert (config.algo.hidden, config.env.id, config.algo.cost_limit) == ((32, 16, 8), "SafetyPointGoal2-v0", 7.0)
+    assert config.train == Config().train
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--algo.sample", "3"], r"Unrecognized options: --algo\.sample, 3; close to it: .*--algo\.samples"),
+        (["--algo.samples", "few"], r"--algo\.samples.*'few'"),
+        (["--env.backend", "unity"], r"'unity'.*--env\.backend.*'brax', *'gymnasium'"),
+        (["--algo.gamma"], r"Missing value for argument '--algo\.gamma'"),
+        (["stray"], "Unrecognized options: stray"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_mistakes_are_told_in_one_line_whatever_the_terminal(arguments, said, encoding, monkeypatch):
+    # tyro draws its boxes by the encoding of the output.
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    with pytest.raises(ConfigError, match=said) as raised:
+        overridden(*arguments)
+    assert "\n" not in str(raised.value)
+    assert "  " not in str(raised.value)

@@ -1,0 +1,113 @@
+"""What the physics does for accelerators computes the same as what it does for CPUs; here both run on a CPU."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from newton_problems import problems
+
+import envs
+from envs.batching import compaction, control_flow, work_queue
+from envs.physics import newton, newton_triton
+from envs.physics.collision_boxes import box_box
+from envs.physics.contact import Box, compress
+from envs.physics.linalg import add_up
+from envs.physics.newton import minimise
+
+
+@pytest.fixture
+def both(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run a function as for a CPU and as for an accelerator, and compare what it returns."""
+
+    def compare(function: Callable[..., Any], *arguments: Any, tolerance: float = 0.0) -> None:
+        assert not control_flow.on_accelerator()
+        expected = jax.jit(function)(*arguments)
+        monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+        assert control_flow.on_accelerator() and not control_flow.on_gpu()
+        found = jax.jit(partial(function))(*arguments)
+        monkeypatch.undo()
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=tolerance), found, expected)
+
+    return compare
+
+
+def test_sums_of_many_and_the_first_entries_that_are_real(both) -> None:
+    keys = jax.random.split(jax.random.PRNGKey(0), 2)
+    both(add_up, jax.random.normal(keys[0], (21, 5)), tolerance=1e-5)
+    distance, values = jax.random.normal(keys[0], (24, 5)), jax.random.normal(keys[1], (24, 3, 5))
+    both(partial(compress, slots=6), distance, values)  # more are real than there is room for
+    both(partial(compress, slots=20), distance, values)  # and fewer
+
+
+def test_newtons_method(both) -> None:
+    both(lambda problem: minimise(problem, jnp.zeros((6, 7)), 20), problems(4, 6, 7), tolerance=1e-5)
+
+
+@pytest.mark.parametrize(("size", "contacts"), [(9, 10), (17, 2)])
+def test_the_kernel_finds_what_newtons_method_finds(size: int, contacts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = problems(contacts, size, 3)
+    expected = jax.jit(lambda problem: minimise(problem, jnp.zeros((size, 3)), 20))(problem)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(newton_triton, "run_newton", partial(newton_triton.run_newton, interpret=True))
+    found = jax.jit(partial(lambda problem: minimise(problem, jnp.zeros((size, 3)), 20)))(problem)
+    assert np.ptp(expected, axis=1).min() > 1e-3, "nothing to solve"
+    np.testing.assert_allclose(found, expected, atol=3e-6)
+
+
+def test_without_the_kernel_a_gpu_takes_the_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert newton._kernel() is newton_triton.run_newton
+    monkeypatch.setitem(sys.modules, "envs.physics.newton_triton", None)
+    assert newton._kernel() is None
+
+
+def test_boxes_that_meet_and_boxes_apart(both) -> None:
+    axes = jnp.broadcast_to(jnp.eye(3)[..., None], (3, 3, 2))
+    first = Box(jnp.zeros((3, 2)), axes, jnp.full((3, 2), 0.05))
+    second = Box(jnp.array([[0.14, 0.3], [0.02, 0.0], [0.0, 0.0]]), axes, jnp.full((3, 2), 0.1))
+    both(lambda *boxes: box_box(*boxes).distance, first, second)
+
+
+def test_loops_of_different_lengths(both) -> None:
+    run = partial(work_queue.run_loops, lambda job: job, lambda left: jnp.maximum(left - 1, 0), lambda left: left == 0)
+    jobs = jax.random.randint(jax.random.PRNGKey(0), (70,), 1, 60)
+    both(run, jobs)
+    assert np.all(np.asarray(run(jobs)) == 0)
+
+
+def test_the_gate_takes_more_at_a_time(both) -> None:
+    sizes = []
+
+    def compute(inputs: jax.Array) -> jax.Array:
+        sizes.append(inputs.shape[-1])
+        return inputs * 2
+
+    active = jax.random.bernoulli(jax.random.PRNGKey(0), 0.3, (100,))
+    both(jax.vmap(compaction.only_where(compute, chunk=2)), active, jnp.arange(100.0), -jnp.ones(100))
+    assert sizes == [2, -(-100 // compaction.ACCELERATOR_CHUNKS)]
+
+
+@pytest.mark.slow
+def test_an_env_step(both) -> None:
+    """Environments started beside a vase, so that they touch it within some steps."""
+    vector = envs.vectorise(envs.make("SafetyPointGoal1-v0"), 8)
+    state = vector.reset(jax.random.PRNGKey(0))
+    world = state.pipeline_state
+    beside = world.bodies.position[:, 0, :2] - jnp.array([0.22, 0.0])
+    robot = world.robot.replace(position=beside, yaw=jnp.zeros(8))
+    state = state.replace(pipeline_state=world.replace(robot=robot))
+
+    def steps(state: Any) -> Any:
+        fresh = envs.vectorise(envs.make("SafetyPointGoal1-v0"), 8)
+        ahead = jnp.tile(jnp.array([1.0, 0.0]), (8, 1))
+        state, _ = jax.lax.scan(lambda state, _: (fresh.step(state, ahead), None), state, None, length=4)
+        return state.pipeline_state.robot.position, state.pipeline_state.bodies.position
+
+    moved = np.asarray(jax.jit(steps)(state)[1]) - np.asarray(world.bodies.position)
+    assert np.abs(moved).max() > 1e-3, "no vase was touched"
+    both(steps, state, tolerance=1e-4)

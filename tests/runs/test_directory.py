@@ -1,0 +1,97 @@
+"""The folder of a run: where it is, what it holds and what a resumed run must keep."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, TrainConfig
+from cvpo_jax.algorithm.state import Setup
+from cvpo_jax.runs import directory
+
+CONFIG = Config(
+    env=EnvConfig(id="SafetyPointCircle1-v0", num_envs=16),
+    algo=AlgoConfig(hidden=(16, 8)),
+    train=TrainConfig(seed=7, updates_per_step=1 / 16),
+)
+SETUP = Setup.from_config(CONFIG.algo, observation_size=28, action_size=2, num_constraints=1, episode_length=500)
+
+
+@pytest.fixture
+def described(tmp_path) -> Path:
+    directory.describe(tmp_path, CONFIG, SETUP, 2)
+    return tmp_path
+
+
+def test_a_new_run_is_named_after_task_and_seed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen = directory.choose(CONFIG)
+    assert chosen.parent == Path("runs")
+    assert chosen.name.startswith("SafetyPointCircle1-seed7-")
+    assert not chosen.exists()
+
+
+def test_a_place_that_is_taken_is_refused(described):
+    (described / "file").touch()
+    for place, said in ((described, "--resume"), (described / "file", "file"), (described / "file" / "x", "file")):
+        with pytest.raises(ConfigError, match=said):
+            directory.choose(dataclasses.replace(CONFIG, run_dir=str(place)))
+    empty = described / "empty"
+    empty.mkdir()
+    assert directory.choose(dataclasses.replace(CONFIG, run_dir=str(empty))) == empty
+
+
+def test_what_is_described_is_read_back(described):
+    config = directory.load_config(described)
+    assert (config.train.devices, config.run_dir) == (2, str(described))
+    assert dataclasses.replace(config, train=CONFIG.train, run_dir="") == CONFIG
+    assert directory.load_setup(described) == SETUP
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path):
+    for load in (directory.load_config, directory.load_setup):
+        with pytest.raises(ConfigError, match="is not a run directory"):
+            load(tmp_path)
+
+
+@pytest.mark.parametrize("spoil", [lambda values: values | {"colour": 3}, lambda values: {}])
+def test_files_of_another_version_are_told(described, spoil):
+    path = described / "setup.json"
+    path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
+    with pytest.raises(ConfigError, match="another version wrote it"):
+        directory.load_setup(described)
+
+
+@pytest.mark.parametrize(("asked", "devices"), [(0, 2), (4, 4)])
+def test_a_resumed_run_keeps_its_place_and_its_devices_unless_told(described, asked, devices):
+    train = dataclasses.replace(CONFIG.train, devices=asked)
+    config = directory.resumable(described, dataclasses.replace(CONFIG, train=train, run_dir="elsewhere"))
+    assert (config.train.devices, config.run_dir) == (devices, str(described))
+
+
+@pytest.mark.parametrize("option", directory.SHAPING)
+def test_every_option_that_shapes_a_checkpoint_is_kept(option, described):
+    """Changes the stored value, so that the one asked for is another."""
+    section, name = option.split(".")
+    stored = json.loads((described / "config.json").read_text())
+    was = stored[section][name]
+    other = {"env.backend": "gymnasium", "algo.covariance": "full", "algo.constraints": "cost_hazards=1"}
+    longer = [*was, 4] if isinstance(was, list) else None
+    stored[section][name] = other.get(option) or longer or (was + "x" if isinstance(was, str) else 2 * (was + 8))
+    if option == "env.num_envs":
+        stored["train"]["updates_per_step"] = 1 / stored[section][name]
+    (described / "config.json").write_text(json.dumps(stored))
+    asked = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, devices=2))
+    with pytest.raises(ConfigError, match=rf"--{option} is .* but .* was made with"):
+        directory.resumable(described, asked)
+
+
+def test_what_does_not_shape_a_checkpoint_may_change(described):
+    asked = dataclasses.replace(
+        CONFIG,
+        algo=dataclasses.replace(CONFIG.algo, gamma=0.9, cost_limit=3.0),
+        train=dataclasses.replace(CONFIG.train, steps=9_000_000),
+    )
+    config = directory.resumable(described, asked)
+    assert (config.algo.gamma, config.algo.cost_limit, config.train.steps) == (0.9, 3.0, 9_000_000)

@@ -1,0 +1,95 @@
+"""The training loop on an environment that goes wrong, and on several devices."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from toy import Bandit
+
+from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig
+from cvpo_jax.runs.console import read_metrics
+from cvpo_jax.runs.policy import load_state
+from cvpo_jax.runtime import devices
+from cvpo_jax.training import train, trainer
+from cvpo_jax.training.train import TrainingError
+
+CONFIG = Config(
+    env=EnvConfig(num_envs=16),
+    algo=AlgoConfig(hidden=(16,), batch_size=32, samples=8, cost_limit=6.0),
+    train=TrainConfig(steps=3000, epoch_steps=512, warmup_steps=200, updates_per_step=1 / 16, replay_size=2000),
+    eval=EvalConfig(episodes=8, every=1),
+)
+
+
+class Failing(Bandit):
+    """A bandit whose rewards become NaN after `sound` steps of training."""
+
+    sound = 60
+
+    def reset(self, key):
+        state = super().reset(key)
+        return state.replace(info=state.info | {"age": jnp.zeros(self.num_envs)})
+
+    def step(self, state, action):
+        age = state.info["age"] + 1
+        stepped = super().step(state, action)
+        reward = jnp.where(age > self.sound, jnp.nan, stepped.reward)
+        return stepped.replace(reward=reward, info=stepped.info | {"age": age})
+
+
+def test_numbers_that_are_not_finite_stop_training_before_they_are_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Failing(num_envs))
+    config = replace(CONFIG, train=replace(CONFIG.train, devices=1), run_dir=str(tmp_path / "run"))
+    with pytest.raises(TrainingError, match=r"not finite in the epoch that ended at step 1,232.*checkpoint is sound"):
+        train(config)
+    # 13 steps of warm-up and 32 of the first epoch are sound, the second epoch is not.
+    assert [row["step"] for row in read_metrics(tmp_path / "run")] == [720]
+    state = load_state(tmp_path / "run")
+    assert int(state.env_steps) == 720
+    assert all(np.all(np.isfinite(x)) for x in jax.tree.leaves(state))
+
+
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_replicas_stay_bit_identical(count, monkeypatch):
+    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
+    built = trainer.build(replace(CONFIG, train=replace(CONFIG.train, devices=count)))
+    state, collection = built.start(jax.random.PRNGKey(0))
+    before = jax.device_get(devices.first(state).actor)
+    state, collection, _ = built.warmup(state, collection)
+    for _ in range(3):
+        state, collection, metrics = jax.block_until_ready(built.epoch(state, collection))
+    assert state.key.shape[0] == count
+    assert devices.all_equal(state)
+    assert int(devices.first(state.updates)) == 3 * 32
+    assert float(metrics["update/skipped"][0]) == 0
+    moved = jax.tree.map(lambda x, y: np.abs(x - np.asarray(y[0])).max(), before, state.actor)
+    assert max(jax.tree.leaves(moved)) > 1e-4
+    actions = np.asarray(collection.replay.data.action[:, :40])
+    assert not np.allclose(actions[0], actions[1]), "devices must explore differently"
+
+
+def test_the_epoch_is_compiled_once(monkeypatch):
+    """What an epoch returns is laid out as what it was given: anything else would compile it a second time."""
+    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
+    built = trainer.build(replace(CONFIG, train=replace(CONFIG.train, devices=2)))
+    state, collection = built.start(jax.random.PRNGKey(0))
+    result = jax.eval_shape(built.epoch, state, collection)[:2]
+
+    def kind(x):
+        return x.shape, x.dtype, x.weak_type
+
+    wrong = [
+        jax.tree_util.keystr(path)
+        for (path, given), returned in zip(
+            jax.tree_util.tree_leaves_with_path((state, collection)), jax.tree.leaves(result), strict=True
+        )
+        if kind(given) != kind(returned)
+    ]
+    assert not wrong
+    warm, _, _ = built.warmup(state, collection)
+    fresh, _ = built.start(jax.random.PRNGKey(0))
+    assert jax.tree.leaves(jax.tree.map(lambda x: x.sharding, fresh)) == jax.tree.leaves(
+        jax.tree.map(lambda x: x.sharding, warm)
+    )
