@@ -6,7 +6,7 @@ what tells two episodes apart. Here the k-th press of an episode is followed by 
 port plays R episodes from each start, with velocities some 1e-6 m/s apart (contact and the robot's yaw servo amplify
 them). What is left between the sides is what the worlds do: a difference shows with a quarter of the episodes.
 
-Letters: E episodes, R repeats, T episode length.
+Notation: E episodes, R repeats, T episode length.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def placed(
 
 def act(state: TrainState, observation: jax.Array) -> jax.Array:
     """The deployed policy's mean actions `[N, A]`."""
-    policy = state.setup.actor.apply(state.average_actor, normalize_observation(state, observation))
+    policy = state.static.actor.apply(state.average_actor, normalize_observation(state, observation))
     return jnp.clip(policy.sample(jnp.zeros_like(policy.mean)), -1, 1)
 
 

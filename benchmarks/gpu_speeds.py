@@ -17,7 +17,7 @@ from cvpo_jax.config.config import Config
 from cvpo_jax.config.load import load_experiment
 from cvpo_jax.profiling.timing import Compiled, Window, compiled, measure
 from cvpo_jax.runtime import memory
-from cvpo_jax.training.trainer import Program, build
+from cvpo_jax.training.trainer import Trainer, build
 
 CALL, WARMUP, REPLAY = 32, 8, 48  # steps of each environment: in one call, before the first update, in the replay
 WINDOW = Window(3, 1.0)
@@ -34,7 +34,7 @@ def shortened(config: Config, num_envs: int) -> Config:
 class Prepared:
     """A program, where it starts from, and its loops, which are being compiled."""
 
-    program: Program
+    program: Trainer
     start: tuple[Any, Any]
     environment: Future[Compiled]
     collection: Future[Compiled]

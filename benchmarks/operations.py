@@ -2,7 +2,7 @@
 
 Counted in the traced program, before XLA simplifies it: a multiplication, addition, comparison, square root and so on
 is one operation for each number it makes, a product of matrices two for each pair of numbers it takes. Loops of a fixed
-length count as often as they run, others once; of a condition the dearer branch counts. Resets are left out. Bytes are
+length count as often as they run, others once; of a condition the dearer branch counts. ResetCost are left out. Bytes are
 those of the environments' state, read and written once, and of the action.
 """
 
@@ -60,7 +60,7 @@ def _inside(parameters: dict[str, Any]) -> Iterator[core.Jaxpr]:
 def count(task_id: str, num_envs: int) -> tuple[float, float]:
     """Operations and bytes of a step of one environment."""
     env = envs.make(task_id)
-    vector = envs.vectorise(env, num_envs)
+    vector = envs.vectorize(env, num_envs)
     state = jax.eval_shape(vector.reset, jax.random.PRNGKey(0))
     action = jax.ShapeDtypeStruct((num_envs, env.action_size), jnp.float32)
     made = operations(jax.make_jaxpr(jax.vmap(env.step))(state, action).jaxpr)

@@ -5,7 +5,7 @@ for the updates, `--products` of them a step); *overlapped* sends the actions, c
 may use is what `taskset` says. Without `--task` an environment sleeps `--seconds` a step, as if its worker had a core
 of its own however few there are.
 
-Letters: N environments.
+Notation: N environments.
 """
 
 import argparse

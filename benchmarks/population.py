@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from cvpo_jax import AlgoConfig, Batch
 from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyper, Setup, TrainState
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.profiling.timing import Compiled, Window, compiled, measure
 from cvpo_jax.runtime import devices
@@ -44,9 +44,9 @@ def make_batch(key: jax.Array, size: int) -> Batch:
 
 def prepare(algo: AlgoConfig, count: int) -> tuple[TrainState, Callable[..., tuple[TrainState]]]:
     """States of `count` trials, and a function that updates them all several times."""
-    setup, hyper = Setup.from_config(algo, **SIZES), Hyper.from_config(algo)
+    static, hyperparameters = StaticConfig.from_config(algo, **SIZES), Hyperparameters.from_config(algo)
     keys = jax.random.split(jax.random.PRNGKey(0), count)
-    states = devices.strong(jax.vmap(partial(init.init_state, setup, hyper))(keys))
+    states = devices.without_weak_types(jax.vmap(partial(init.init_train_state, static, hyperparameters))(keys))
     batches = jax.vmap(partial(make_batch, size=algo.batch_size))(keys)
 
     def several(states: TrainState) -> tuple[TrainState]:

@@ -48,7 +48,7 @@ def moments(
     state: TrainState, observation: jax.Array, old: Gaussian, key: jax.Array, *, noise: Noise, samples: int
 ) -> jax.Array:
     """First and second weighted moments `[2, STATES, A]` of the noise that the old policy's actions are made of."""
-    drawn = noise(key, STATES, samples, state.setup.action_size)
+    drawn = noise(key, STATES, samples, state.static.action_size)
     _, values = sampled_values(state, old, observation, drawn)
     weights = estep(state, values, None)[0].weights[..., None]
     return jnp.stack([(weights * drawn).sum(1), (weights * drawn**2).sum(1)])
@@ -60,7 +60,7 @@ def main() -> None:
     compilation_cache.enable_cache()
     config, state = directory.load_config(run_dir), load_state(run_dir)
     observation = jax.jit(partial(visited, make_env(config, STATES)))(state, jax.random.PRNGKey(0))
-    old = state.setup.actor.apply(state.old_actor, observation)
+    old = state.static.actor.apply(state.old_actor, observation)
     exact = jax.jit(partial(moments, noise=stratified_noise, samples=MANY))
     reference = exact(state, observation, old, jax.random.PRNGKey(1))
     print(f"{'noise':<12} {'products':<9} {'K':>4} {'mean':>6} {'second moment':>14}")
@@ -69,7 +69,7 @@ def main() -> None:
         ("stratified", stratified_noise, "float32", (6, 8, 16)),
         ("stratified", stratified_noise, "bfloat16", (8, 16, MANY)),
     ):
-        rounded = state.replace(setup=replace(state.setup, products=products))
+        rounded = state.replace(static=replace(state.static, products=products))
         for samples in counts:
             estimate = jax.jit(partial(moments, noise=noise, samples=samples))
             # As many samples as the reference has show what the products alone do: the same samples, then.

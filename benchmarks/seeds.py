@@ -22,8 +22,8 @@ from cvpo_jax.profiling.timing import compiled
 from cvpo_jax.runs.recorder import Recorder
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import population
-from cvpo_jax.training.population import Population
-from cvpo_jax.training.timer import Clock
+from cvpo_jax.training.population import PopulationTrainer
+from cvpo_jax.training.timer import Timer
 from envs.host.vector import host_scope
 
 
@@ -41,7 +41,7 @@ def trials(config: Config, folder: Path, seeds: int, limits: list[float]) -> lis
     ]
 
 
-def write(program: Population, rows: list[dict[str, float]]) -> None:
+def write(program: PopulationTrainer, rows: list[dict[str, float]]) -> None:
     """A line of metrics for each trial, and one of all on the terminal."""
     for config, row in zip(program.trials, rows, strict=True):
         with (Path(config.run_dir) / "metrics.jsonl").open("a") as file:
@@ -57,9 +57,9 @@ def write(program: Population, rows: list[dict[str, float]]) -> None:
     print("; ".join(line), flush=True)
 
 
-def run(program: Population) -> None:
+def run(program: PopulationTrainer) -> None:
     """Train all trials to their end."""
-    clock, every = Clock(), program.config.eval.every
+    clock, every = Timer(), program.config.eval.every
     recorders = [Recorder(config) for config in program.trials]
     state, collection = program.fresh()
     keys = program.spread([jax.random.PRNGKey(0)])
@@ -98,7 +98,7 @@ def main() -> None:
     config = parse_overrides(load_experiment(options.experiment), rest, "python benchmarks/seeds.py", "").validate()
     limits = [float(limit) for limit in options.limits.split(",") if limit] or [config.algo.cost_limit]
     with host_scope():
-        program = population.build(trials(config, options.folder, options.seeds, limits), devices.pick(0))
+        program = population.build(trials(config, options.folder, options.seeds, limits), devices.select(0))
         for each in program.trials:
             Path(each.run_dir).mkdir(parents=True, exist_ok=True)
             (Path(each.run_dir) / "config.json").write_text(each.to_json())

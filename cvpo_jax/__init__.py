@@ -1,4 +1,4 @@
-"""Constrained variational policy optimisation in JAX: the best policy that keeps to a limit on cost."""
+"""Constrained variational policy optimization in JAX: the best policy that keeps to a limit on cost."""
 
 import envs._mjx  # noqa: F401  (first: it keeps an import of Brax quiet)
 from cvpo_jax.algorithm.estep import DualSolution, solve_dual

@@ -14,7 +14,7 @@ from cvpo_jax import cli, sweep
 from cvpo_jax.config.config import Config
 from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.runtime import compilation_cache, devices
-from cvpo_jax.runtime.interrupt import Interruption
+from cvpo_jax.runtime.interrupt import StopRequest
 from cvpo_jax.sweeps import trials
 from cvpo_jax.sweeps.trials import Trial
 from cvpo_jax.training.train import TrainingError
@@ -69,7 +69,7 @@ def train_one(trial: Trial) -> None:
     unfinished = trials.group([trial])
     for members in unfinished:
         # No signals come here: what stops a trial early kills its process, after the checkpoint of its last report.
-        sweep.train(members, devices.pick(1), Interruption(), report)
+        sweep.train(members, devices.select(1), StopRequest(), report)
     if trial.problem:
         raise TrainingError(trial.problem)
     if not unfinished:

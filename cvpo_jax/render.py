@@ -1,7 +1,7 @@
 """Draw episodes of a run's policy: `python -m cvpo_jax.render RUN_DIR [--backend gymnasium] [--output FILE]`.
 
 Those on the port are drawn from above (`envs.render`), those in the genuine environment filmed by one of its cameras.
-Neither needs a display. Letters: T steps, F pictures, H, W pixels.
+Neither needs a display. Notation: T steps, F pictures, H, W pixels.
 """
 
 import argparse
@@ -35,7 +35,7 @@ INK, RED = (40, 40, 40, 255), (214, 40, 40, 255)
 
 
 @dataclass(frozen=True)
-class Wish:
+class RenderRequest:
     """What to draw: up to `steps` steps (0: all) of each of `episodes` episodes, every `every`-th, `size` pixels."""
 
     episodes: int
@@ -47,7 +47,7 @@ class Wish:
     camera: str
 
 
-class Shots(NamedTuple):
+class RenderedEpisode(NamedTuple):
     """Pictures of one episode, and what it came to."""
 
     pictures: np.ndarray  # uint8 [F, H, W, 3]
@@ -56,8 +56,8 @@ class Shots(NamedTuple):
     control_step: float  # s
 
 
-def on_port(config: Config, policy: Policy, wish: Wish) -> Iterator[Shots]:
-    """Episodes on the port, drawn from above; a still shows the whole way of its episode."""
+def on_port(config: Config, policy: Policy, wish: RenderRequest) -> Iterator[RenderedEpisode]:
+    """EvaluationResult on the port, drawn from above; a still shows the whole way of its episode."""
     vector = make_env(config, 1)
     env = vector.env if isinstance(vector, CompiledVectorEnv) else None
     if not isinstance(env, NavigationEnv):
@@ -73,7 +73,7 @@ def on_port(config: Config, policy: Policy, wish: Wish) -> Iterator[Shots]:
             if wish.still
             else render.frames(env, states, size=wish.size, every=wish.every)
         )
-        yield Shots(shots, float(states.reward.sum()), float(states.info["cost"].sum()), env.control_step)
+        yield RenderedEpisode(shots, float(states.reward.sum()), float(states.info["cost"].sum()), env.control_step)
 
 
 def _make_roll(env: NavigationEnv, policy: Policy, steps: int) -> Callable[[jax.Array], State]:
@@ -91,8 +91,8 @@ def _make_roll(env: NavigationEnv, policy: Policy, steps: int) -> Callable[[jax.
     return jax.jit(roll)
 
 
-def in_genuine(config: Config, policy: Policy, wish: Wish) -> Iterator[Shots]:
-    """Episodes in the genuine environment, filmed by a camera of MuJoCo; raises RenderingError without GL."""
+def in_genuine(config: Config, policy: Policy, wish: RenderRequest) -> Iterator[RenderedEpisode]:
+    """EvaluationResult in the genuine environment, filmed by a camera of MuJoCo; raises RenderingError without GL."""
     camera = wish.camera or ("track" if "Velocity" in config.env.id else "fixedfar")
     try:
         env = SafetyGymnasiumEnv(
@@ -113,7 +113,7 @@ def in_genuine(config: Config, policy: Policy, wish: Wish) -> Iterator[Shots]:
         env.close()
 
 
-def _filmed(env: SafetyGymnasiumEnv, policy: Policy, wish: Wish, seed: int) -> Shots:
+def _filmed(env: SafetyGymnasiumEnv, policy: Policy, wish: RenderRequest, seed: int) -> RenderedEpisode:
     """One episode of the genuine environment."""
     observation, total, cost, pictures = env.reset(seed), 0.0, 0.0, []
     last = wish.steps or env.spec.episode_length
@@ -126,10 +126,10 @@ def _filmed(env: SafetyGymnasiumEnv, policy: Policy, wish: Wish, seed: int) -> S
             pictures.append(caption(env.render(), words))
         if over:
             break
-    return Shots(np.stack(pictures), total, cost, env.control_step)
+    return RenderedEpisode(np.stack(pictures), total, cost, env.control_step)
 
 
-def draw(run_dir: Path, path: Path, wish: Wish, backend: Backend | None = None) -> None:
+def draw(run_dir: Path, path: Path, wish: RenderRequest, backend: Backend | None = None) -> None:
     """Draw the latest policy of a run to `path`, a .gif or .png, and print what the episodes came to.
 
     Raises ConfigError, CheckpointError, and RenderingError where the genuine environment finds no GL library.
@@ -168,7 +168,7 @@ def command(arguments: Sequence[str]) -> None:
     compilation_cache.enable_cache()
     try:
         render.check_suffix(path)
-        draw(run_dir, path, Wish(**options, still=path.suffix == ".png"), backend)
+        draw(run_dir, path, RenderRequest(**options, still=path.suffix == ".png"), backend)
     except (RenderingError, ValueError) as error:
         raise ConfigError(str(error)) from error
 

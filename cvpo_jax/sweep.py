@@ -19,12 +19,12 @@ from cvpo_jax.config.config import Config
 from cvpo_jax.config.load import load_experiment, parse_overrides
 from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.runtime import compilation_cache, devices, interrupt
-from cvpo_jax.runtime.interrupt import Interruption
+from cvpo_jax.runtime.interrupt import StopRequest
 from cvpo_jax.sweeps import trials
 from cvpo_jax.sweeps.trials import PROBLEM, Group, Trial
 from cvpo_jax.training import population, trainer
-from cvpo_jax.training.train import train_program
-from cvpo_jax.training.trainer import Program
+from cvpo_jax.training.train import train_trials
+from cvpo_jax.training.trainer import Trainer
 
 USAGE = "python -m cvpo_jax.sweep EXPERIMENT --seeds N [--grid SECTION.OPTION=V1,V2 ...]"
 DESCRIPTION = (
@@ -53,7 +53,7 @@ class Plan:
 def read_command(arguments: Sequence[str]) -> tuple[Plan, bool]:
     """The plan, and whether it is only to be shown; raises ConfigError."""
     known, sweep_dir, every = read_trials(arguments, USAGE, DESCRIPTION)
-    chosen = devices.pick(every[0].config.train.devices)
+    chosen = devices.select(every[0].config.train.devices)
     # On a TPU pod's slice JAX numbers the hosts.
     own = trials.share(every, *(known.part or (jax.process_index(), jax.process_count())))
     return Plan(sweep_dir, every, own, chosen, known.per_device), known.dry_run
@@ -98,28 +98,26 @@ def _part(text: str) -> tuple[int, int]:
 
 def run(plan: Plan) -> None:
     """Train what is unfinished; a second call goes on where this one stopped."""
-    with interrupt.interruptible() as interruption:
+    with interrupt.interruptible() as stop:
         groups = group(plan)
         for number, members in enumerate(groups, 1):
             print(f"{number} of {len(groups)}: {describe(members, plan.chosen)}")
-            train(members, plan.chosen, interruption, partial(report, plan, members))
-            if interruption.requested:
+            train(members, plan.chosen, stop, partial(report, plan, members))
+            if stop.requested:
                 print("stopped as asked; the same command goes on")
                 break
     write_table(plan.sweep_dir, plan.trials)
 
 
-def train(
-    members: Group, chosen: Sequence[jax.Device], interruption: Interruption, recorded: Callable[[], None]
-) -> None:
+def train(members: Group, chosen: Sequence[jax.Device], stop: StopRequest, recorded: Callable[[], None]) -> None:
     """Train the trials of a group to their end, each in its directory; `recorded` is called after each evaluation.
 
     The reason why a trial failed is left in its directory.
     """
-    problems = train_program(
+    problems = train_trials(
         build(members, chosen),
         [trial.run_dir for trial in members.trials],
-        interruption,
+        stop,
         resume=members.step > 0,
         step=members.step or None,
         recorded=recorded,
@@ -151,13 +149,13 @@ def fitting(members: Group, chosen: Sequence[jax.Device]) -> int:
     return max(1, int(USABLE_MEMORY * memory(chosen[0]) / trial_bytes(built)))
 
 
-def build(members: Group, chosen: Sequence[jax.Device]) -> Program:
+def build(members: Group, chosen: Sequence[jax.Device]) -> Trainer:
     """The program of a group, on no more devices than it has trials."""
     configs = [trial.config for trial in members.trials]
     return population.build(configs, list(chosen[: len(configs)])) if compiled(members) else trainer.build(configs[0])
 
 
-def trial_bytes(built: Program) -> int:
+def trial_bytes(built: Trainer) -> int:
     """Bytes of the arrays that a trial keeps on its devices."""
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(built.template()))
 

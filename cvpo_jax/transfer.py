@@ -7,7 +7,7 @@ zero, the backends agree. Velocity tasks, which have no layout, begin apart.
 What follows the start is drawn anew on either side: `--repeats` plays several episodes of the port from each start and
 takes their mean, so that only the luck of the genuine ones is left, where an episode costs far more.
 
-Letters: E episodes, C constraints.
+Notation: E episodes, C constraints.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import numpy as np
 
 from cvpo_jax import cli
 from cvpo_jax.config.sections import ConfigError
-from cvpo_jax.experience.evaluation import Episodes, make_evaluation, reset_key
+from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation, reset_key
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.runtime import compilation_cache
@@ -87,7 +87,7 @@ def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0) ->
     return [Comparison(config.env.id, *pair) for pair in pairs]
 
 
-def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[Episodes, Episodes]:
+def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[EvaluationResult, EvaluationResult]:
     """What the latest policy in `run_dir` comes to on the port (mean of `repeats`) and in the genuine one."""
     config, state, key = directory.load_config(run_dir), load_state(run_dir), jax.random.PRNGKey(seed)
     port, genuine = (dataclasses.replace(config.env, backend=name) for name in ("brax", "gymnasium"))
@@ -98,7 +98,7 @@ def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[Epis
         return repeated(lambda key: on_port(state, key), key, repeats), on_host(state, key)
 
 
-def repeated(evaluate: Callable[[jax.Array], Episodes], key: jax.Array, repeats: int) -> Episodes:
+def repeated(evaluate: Callable[[jax.Array], EvaluationResult], key: jax.Array, repeats: int) -> EvaluationResult:
     """The mean of what `evaluate` finds with `repeats` keys made of `key`."""
     played = [evaluate(jax.random.fold_in(key, index)) for index in range(repeats)]
     return jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *played)

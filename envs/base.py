@@ -123,7 +123,7 @@ class CompiledVectorEnv:
         return lax.while_loop(unfinished, advance, (jnp.zeros_like(jnp.sum(ended)), stepped))[1]
 
 
-def vectorise(env: SafeEnv, num_envs: int, *, staggered: bool = False) -> VectorEnv:
+def vectorize(env: SafeEnv, num_envs: int, *, staggered: bool = False) -> VectorEnv:
     """`num_envs` copies of `env` side by side; `staggered`: their first episodes are cut at different steps."""
     return CompiledVectorEnv(env, num_envs, staggered=staggered)
 

@@ -15,7 +15,7 @@ from cvpo_jax import cli, run, update_step
 from cvpo_jax.runs.console import read_metrics
 from cvpo_jax.runtime import memory
 from envs.parity.compare import compare
-from envs.physics.newton import minimise
+from envs.physics.newton import minimize
 
 pytestmark = [
     pytest.mark.gpu,
@@ -47,9 +47,9 @@ def test_a_device_tells_its_peak_memory() -> None:
 def test_newtons_method_in_a_kernel_and_in_operations(size: int, contacts: int, monkeypatch) -> None:
     problem = problems(contacts, size, 70)
     start = jnp.zeros((size, 70))
-    found = jax.jit(partial(minimise, start=start, iterations=20))(problem)
+    found = jax.jit(partial(minimize, start=start, iterations=20))(problem)
     monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
-    expected = jax.jit(partial(minimise, start=start, iterations=20))(problem)
+    expected = jax.jit(partial(minimize, start=start, iterations=20))(problem)
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 

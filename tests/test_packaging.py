@@ -15,19 +15,19 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
 
 
-def normalised(requirement: str) -> str:
+def normalized(requirement: str) -> str:
     """`tensorboardX>=2` -> `tensorboardx`."""
     return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement).group()).lower()
 
 
 def declared() -> set[str]:
-    return {normalised(requirement) for requirement in PROJECT["project"]["dependencies"]}
+    return {normalized(requirement) for requirement in PROJECT["project"]["dependencies"]}
 
 
 def locked() -> dict[str, str]:
     """Name -> the rest of its entry: version and hashes."""
     entries = LOCK.replace("\\\n", " ").splitlines()
-    return {normalised(name): rest for name, rest in (entry.split("==") for entry in entries)}
+    return {normalized(name): rest for name, rest in (entry.split("==") for entry in entries)}
 
 
 def imported(package: str) -> set[str]:
@@ -44,7 +44,7 @@ def imported(package: str) -> set[str]:
 
 def test_lock_pins_everything_declared_by_hash():
     groups = PROJECT["dependency-groups"]
-    wanted = declared() | {normalised(name) for group in groups.values() for name in group}
+    wanted = declared() | {normalized(name) for group in groups.values() for name in group}
     assert wanted <= locked().keys()
     for name, rest in locked().items():
         assert re.fullmatch(r"[\w.+]+(\s+--hash=sha256:[0-9a-f]{64})+", rest), name
@@ -68,7 +68,7 @@ def test_every_third_party_import_is_declared():
     distributions = importlib.metadata.packages_distributions()
     optional = {"safety_gymnasium", "gymnasium", "ray"}
     third_party = set().union(*map(imported, PACKAGES)) - set(PACKAGES) - set(sys.stdlib_module_names) - optional
-    undeclared = {name for name in third_party if not {normalised(d) for d in distributions[name]} & declared()}
+    undeclared = {name for name in third_party if not {normalized(d) for d in distributions[name]} & declared()}
     assert not undeclared
 
 

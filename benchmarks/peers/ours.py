@@ -16,12 +16,12 @@ from window import serve
 
 from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig
 from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyper, Setup, Transition
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, Transition
 from cvpo_jax.experience import replay
 from cvpo_jax.runtime import compilation_cache, devices
 from cvpo_jax.training import trainer
 from cvpo_jax.training.epoch import make_learn
-from envs import make, vectorise
+from envs import make, vectorize
 
 FSRL = AlgoConfig(samples=16, gamma=0.995, n_step=3, kl=0.02, target_rate=0.05, reward_critics=1, cost_critics=1)
 OBSERVATION, ACTION = 76, 2
@@ -31,7 +31,7 @@ def updates(algo: AlgoConfig) -> Callable[[], float]:
     """Twenty updates in a call, from random transitions in episodes of 1000 steps."""
     config, envs, rows, count = Config(algo=algo, env=EnvConfig(num_envs=10)), 10, 2000, 20
     sizes = {"observation_size": OBSERVATION, "action_size": ACTION, "num_constraints": 1, "episode_length": 1000}
-    setup = Setup.from_config(algo, **sizes)
+    static = StaticConfig.from_config(algo, **sizes)
     keys = jax.random.split(jax.random.PRNGKey(0), 6)
     ends = jnp.arange(rows)[:, None] % 1000 == 999
     steps = Transition(
@@ -42,16 +42,16 @@ def updates(algo: AlgoConfig) -> Callable[[], float]:
         done=jnp.zeros((rows, envs)),
         truncation=jnp.broadcast_to(ends, (rows, envs)).astype(jnp.float32),
     )
-    state = init.init_state(setup, Hyper.from_config(algo), keys[4])
-    carry = devices.strong((state, keys[5], replay.Replay(steps, jnp.int32(0), jnp.int32(rows))))
-    learn = partial(make_learn(config, 1), axis=None)
+    state = init.init_train_state(static, Hyperparameters.from_config(algo), keys[4])
+    carry = devices.without_weak_types((state, keys[5], replay.Replay(steps, jnp.int32(0), jnp.int32(rows))))
+    learn = partial(make_learn(config, 1), axis_name=None)
     function = jax.jit(lambda *carry: jax.lax.scan(learn, carry, None, length=count)[0], donate_argnums=(0, 1, 2))
     return repeat(function, carry, count)
 
 
 def environment() -> Callable[[], float]:
     """Random actions in a batch of environments."""
-    env, count = vectorise(make(TASK), ENVS, staggered=True), 100
+    env, count = vectorize(make(TASK), ENVS, staggered=True), 100
 
     def step(carry: tuple, _: None) -> tuple[tuple, None]:
         env_state, key = carry

@@ -1,7 +1,7 @@
 """Temporal-difference targets and the loss of the critics.
 
 The first R of the E critics estimate reward, the rest cost: M for each of the C constraints, one after the other.
-Letters: B states, K sampled actions a state, C constraints, E = R + C M critics.
+Notation: B states, K sampled actions a state, C constraints, E = R + C M critics.
 """
 
 import chex

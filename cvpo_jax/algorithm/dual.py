@@ -1,13 +1,13 @@
 """The dual of the E-step, in coordinates in which every problem looks alike.
 
-Letters: B states, K sampled actions a state, C constraints.
+Notation: B states, K sampled actions a state, C constraints.
 
 The paper's dual (Liu et al. 2022, section 4.1) is, over the temperature eta > 0 and the multipliers lam >= 0,
 
     g = eta kl_bound + lam . thresholds + mean_b[ eta log mean_k exp((Qr - lam . Qc) / eta) ].
 
 Raw Q values make it badly conditioned: eta grows with the spread of Qr and with 1 / sqrt(kl_bound), lam with the ratio
-of the spreads of Qr and Qc. `normalise` divides all of that out, so that a problem whose constraints are slack has its
+of the spreads of Qr and Qc. `normalize` divides all of that out, so that a problem whose constraints are slack has its
 minimum near x = (1, 0) with curvature near 1. It measures Qr from the best and Qc from the least sample of each state,
 which keeps float32 exact where it matters: for values with large offsets and for multipliers that grow without bound.
 """
@@ -17,14 +17,14 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
-# The least eta in the units of Qr; `normalise` lowers it where Qr varies on a scale as small as this.
+# The least eta in the units of Qr; `normalize` lowers it where Qr varies on a scale as small as this.
 ETA_MIN = 1e-6
 # A bound on the KL below this is treated as this when it sets the scale: it has a square root that we divide by.
 KL_FLOOR = 1e-6
 
 
 @struct.dataclass
-class NormalisedDual:
+class NormalizedDual:
     """A dual problem over x = (eta, lam_1, …, lam_C) / units, with its box.
 
     regret: [B, K] how far Qr lies below the best sample of its state, in standard deviations.
@@ -53,7 +53,7 @@ class NormalisedDual:
 
 @struct.dataclass
 class DualPoint:
-    """The dual at one x, in normalised units.
+    """The dual at one x, in normalized units.
 
     value [], gradient [1 + C], hessian [1 + C, 1 + C]: of the dual.
     rounding: [] differences in value below this are noise.
@@ -75,8 +75,8 @@ def within_state_scale(gaps: Array) -> Array:
     return jnp.where(scale > 0, scale, 1.0)
 
 
-def normalise(q_reward: Array, q_costs: Array, thresholds: Array, kl_bound: Array, lam_max: Array) -> NormalisedDual:
-    """Centre and scale the problem of q_reward [B, K], q_costs [C, B, K], thresholds [C], kl_bound [], lam_max [C]."""
+def normalize(q_reward: Array, q_costs: Array, thresholds: Array, kl_bound: Array, lam_max: Array) -> NormalizedDual:
+    """Center and scale the problem of q_reward [B, K], q_costs [C, B, K], thresholds [C], kl_bound [], lam_max [C]."""
     best = jnp.max(q_reward, axis=-1, keepdims=True)
     regret = best - q_reward
     # Measured from the threshold first: subtracting nearby numbers is exact, averaging large ones is not.
@@ -91,7 +91,7 @@ def normalise(q_reward: Array, q_costs: Array, thresholds: Array, kl_bound: Arra
     # By Hoeffding's lemma KL(q || uniform) <= (range / eta)^2 / 8: the KL bound holds at this eta whatever lam is.
     reach = jnp.max(regret) + jnp.sum(lam_max * jnp.max(gaps, axis=(1, 2)))
     eta_max = jnp.maximum(reach / (2.0 * spread), units[0])
-    return NormalisedDual(
+    return NormalizedDual(
         regret=regret / reward_scale,
         costs=gaps / cost_scales[:, None, None],
         thresholds=-jnp.mean(least, axis=(1, 2)) / cost_scales,
@@ -106,8 +106,8 @@ def normalise(q_reward: Array, q_costs: Array, thresholds: Array, kl_bound: Arra
     )
 
 
-def log_weights(problem: NormalisedDual, x: Array) -> Array:
-    """Unnormalised logarithms [B, K] of the weights q at x [1 + C]: (Qr - lam . Qc) / eta up to a shift a state."""
+def log_weights(problem: NormalizedDual, x: Array) -> Array:
+    """Unnormalized logarithms [B, K] of the weights q at x [1 + C]: (Qr - lam . Qc) / eta up to a shift a state."""
     inverse = problem.spread / x[0]
     return -inverse * (problem.regret + jnp.tensordot(x[1:], problem.costs, axes=1, precision="highest"))
 
@@ -129,7 +129,7 @@ def state_moments(scores: Array, costs: Array) -> tuple[Array, Array, Array]:
     return top + jnp.log(total / scores.size), mean, covariance
 
 
-def evaluate(problem: NormalisedDual, x: Array) -> DualPoint:
+def evaluate(problem: NormalizedDual, x: Array) -> DualPoint:
     """Value, gradient and Hessian of the dual at x [1 + C], taken inside the box."""
     x = jnp.clip(x, problem.lower, problem.upper)
     per_state = jax.vmap(state_moments, in_axes=(0, 1))(log_weights(problem, x), problem.costs)
@@ -150,7 +150,7 @@ def evaluate(problem: NormalisedDual, x: Array) -> DualPoint:
     )
 
 
-def projected_gradient(problem: NormalisedDual, x: Array, gradient: Array) -> Array:
+def projected_gradient(problem: NormalizedDual, x: Array, gradient: Array) -> Array:
     """The gradient [1 + C] with zeros where it pushes x [1 + C] against its box; all zero at the minimum."""
     pinned = ((x <= problem.lower) & (gradient > 0)) | ((x >= problem.upper) & (gradient < 0))
     return jnp.where(pinned, 0.0, gradient)

@@ -1,6 +1,6 @@
 """The E-step: solve the dual for the temperature eta and the multipliers lam, and return the weights of the samples.
 
-Letters: B states, K sampled actions a state, C constraints.
+Notation: B states, K sampled actions a state, C constraints.
 
 jaxopt's L-BFGS-B approaches the minimum from the best point known, a few damped Newton steps on the (1 + C)-dimensional
 problem finish it. L-BFGS-B alone stops at the accuracy of its line search in float32, and needs many iterations on
@@ -14,7 +14,7 @@ from flax import struct
 from jax import Array
 from jaxopt import LBFGSB
 
-from cvpo_jax.algorithm.dual import DualPoint, NormalisedDual, evaluate, log_weights, normalise, projected_gradient
+from cvpo_jax.algorithm.dual import DualPoint, NormalizedDual, evaluate, log_weights, normalize, projected_gradient
 from cvpo_jax.algorithm.feasibility import attainable_cost_decrease
 
 __all__ = ["DualSolution", "Duals", "attainable_cost_decrease", "solve_dual"]
@@ -45,9 +45,9 @@ class Duals:
 
 @struct.dataclass
 class DualSolution:
-    """The minimiser of the dual and what it implies, in raw units.
+    """The minimizer of the dual and what it implies, in raw units.
 
-    eta [], lam [C]: the minimiser, within its box.
+    eta [], lam [C]: the minimizer, within its box.
     weights: [B, K] the optimal q; each row sums to one.
     dual: [] the value of the dual.
     kl: [] batch mean of KL(q || uniform).
@@ -79,7 +79,7 @@ def solve_dual(
     warm_start: Duals | None = None,
     lam_max: Array | float = LAM_MAX,
 ) -> DualSolution:
-    """Minimise the E-step's dual (Liu et al. 2022, section 4.1) over eta > 0 and 0 <= lam <= lam_max.
+    """Minimize the E-step's dual (Liu et al. 2022, section 4.1) over eta > 0 and 0 <= lam <= lam_max.
 
     Args:
         q_reward: [B, K] reward values of K actions of the old policy in each of B states.
@@ -100,11 +100,11 @@ def solve_dual(
     _check_shapes(q_reward, q_costs, cost_thresholds)
     dtype = jnp.result_type(float)
     inputs = (q_reward, q_costs, cost_thresholds, kl_bound, jnp.broadcast_to(lam_max, jnp.shape(cost_thresholds)))
-    problem = normalise(*(jax.lax.stop_gradient(jnp.asarray(array, dtype)) for array in inputs))
+    problem = normalize(*(jax.lax.stop_gradient(jnp.asarray(array, dtype)) for array in inputs))
     fallback = Duals.initial(len(q_costs)) if warm_start is None else warm_start
     last_good = jnp.concatenate([fallback.eta[None], fallback.lam]).astype(dtype)
 
-    x, point = _minimise(problem, *_best_start(problem, last_good / problem.units))
+    x, point = _minimize(problem, *_best_start(problem, last_good / problem.units))
     finite = jnp.all(jnp.isfinite(x)) & jnp.isfinite(point.value)
     raw = jnp.where(finite, x * problem.units, last_good)
     return DualSolution(
@@ -128,8 +128,8 @@ def _check_shapes(q_reward: Array, q_costs: Array, cost_thresholds: Array) -> No
         )
 
 
-def _best_start(problem: NormalisedDual, warm: Array) -> tuple[Array, Array]:
-    """The better of the warm start [1 + C] and the minimiser for Gaussian values and slack limits, and its value []."""
+def _best_start(problem: NormalizedDual, warm: Array) -> tuple[Array, Array]:
+    """The better of the warm start [1 + C] and the minimizer for Gaussian values and slack limits, and its value []."""
     cold = jnp.zeros_like(warm).at[0].set(1.0)
     starts = jnp.clip(jnp.stack([warm, cold]), problem.lower, problem.upper)
     values = jax.vmap(lambda x: evaluate(problem, x).value)(starts)
@@ -137,12 +137,12 @@ def _best_start(problem: NormalisedDual, warm: Array) -> tuple[Array, Array]:
     return starts[best], values[best]
 
 
-def _is_optimal(problem: NormalisedDual, x: Array, point: DualPoint, tolerance: float) -> Array:
+def _is_optimal(problem: NormalizedDual, x: Array, point: DualPoint, tolerance: float) -> Array:
     """Whether [] the projected gradient at x [1 + C] is within `tolerance`."""
     return jnp.max(jnp.abs(projected_gradient(problem, x, point.gradient))) <= tolerance
 
 
-def _minimise(problem: NormalisedDual, start: Array, start_value: Array) -> tuple[Array, DualPoint]:
+def _minimize(problem: NormalizedDual, start: Array, start_value: Array) -> tuple[Array, DualPoint]:
     """L-BFGS-B from `start` [1 + C], then Newton's method from whichever of the two lies lower."""
 
     def value_and_gradient(x: Array) -> tuple[Array, Array]:
@@ -175,7 +175,7 @@ class _NewtonState:
     steps: Array
 
 
-def _newton(problem: NormalisedDual, start: Array) -> tuple[Array, DualPoint]:
+def _newton(problem: NormalizedDual, start: Array) -> tuple[Array, DualPoint]:
     """Projected Newton steps from `start` [1 + C], damped as Levenberg and Marquardt do, never uphill.
 
     One evaluation a step: a step that fails is repeated shorter, with more damping, instead of a line search.
@@ -200,7 +200,7 @@ def _newton(problem: NormalisedDual, start: Array) -> tuple[Array, DualPoint]:
     return state.x, state.point
 
 
-def _newton_step(problem: NormalisedDual, state: _NewtonState) -> Array:
+def _newton_step(problem: NormalizedDual, state: _NewtonState) -> Array:
     """The next x [1 + C]: a damped Newton step in the variables off their bounds, cut where eta would run away."""
     gradient = projected_gradient(problem, state.x, state.point.gradient)
     free = gradient != 0

@@ -1,6 +1,6 @@
 """How far the cost can fall within the KL bound: the least-cost tilt of each constraint.
 
-Letters: B states, K sampled actions a state, C constraints.
+Notation: B states, K sampled actions a state, C constraints.
 
 Among all q with mean_b KL(q_b || uniform) <= kl_bound, the expected cost is least for q[b] = softmax_k(-rate Qc[b, k])
 at the rate that exhausts the bound. The bound holds for the batch mean, so one rate serves all states.

@@ -1,6 +1,6 @@
 """Gaussians over actions: sampling, log-probability and the KL divergence split into mean and covariance.
 
-Letters: A action dimensions. `scale` is the standard deviation `[..., A]` of a diagonal Gaussian or the lower
+Notation: A action dimensions. `scale` is the standard deviation `[..., A]` of a diagonal Gaussian or the lower
 Cholesky factor `[..., A, A]` of a full one; which one is told by its rank.
 """
 

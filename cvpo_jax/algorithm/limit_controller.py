@@ -2,11 +2,11 @@
 
 Users state L, the limit on the mean undiscounted cost of an episode of T steps. The paper turns it into a threshold on
 the discounted cost critic (`threshold_from_limit`). That threshold averages over replay states and trusts the critic,
-so the realised cost settles elsewhere, and while old, costly data is in the replay no policy within the KL bound can
+so the realized cost settles elsewhere, and while old, costly data is in the replay no policy within the KL bound can
 meet it. The controller asks for something always feasible instead: lower E_q[Qc] by a fraction of what is attainable
 within the KL bound, where the fraction follows the measured cost of episodes.
 
-Letters: C constraints, T episode length.
+Notation: C constraints, T episode length.
 """
 
 import jax
@@ -34,7 +34,7 @@ LOOSEST_REFERENCE = 5.0  # 150 times what is aimed at; a higher reference means 
 FAST_EPISODES, SLOW_EPISODES = 0.5, 2.0
 
 
-class Controller(struct.PyTreeNode):
+class ControllerState(struct.PyTreeNode):
     """What the controller remembers; all `[C]`."""
 
     fast: jax.Array  # running mean cost of a step by policies' means, over about half an episode
@@ -44,11 +44,11 @@ class Controller(struct.PyTreeNode):
     reference: jax.Array  # the error that is aimed at for now: it leads from where cost began down to 0
 
 
-def initial_controller(num_constraints: int, free_updates: int) -> Controller:
+def initial_controller(num_constraints: int, free_updates: int) -> ControllerState:
     """Before anything was measured. Cost is free for `free_updates` updates; without any the limit is aimed at."""
     reference = LOOSEST_REFERENCE + free_updates * DESCENT_RATE if free_updates else 0.0
     # Separate arrays, since the state is donated and a buffer may be given away only once.
-    return Controller(
+    return ControllerState(
         fast=jnp.zeros(num_constraints),
         slow=jnp.zeros(num_constraints),
         deployed=jnp.zeros(num_constraints),
@@ -69,13 +69,13 @@ def episodic_cost(discounted: jax.Array, gamma: jax.Array, episode_length: int) 
 
 
 def measure(
-    controller: Controller,
+    controller: ControllerState,
     mean_cost: jax.Array,
     deployed_cost: jax.Array,
     seen: jax.Array,
     steps: int,
     episode_length: int,
-) -> Controller:
+) -> ControllerState:
     """Take the mean costs `[C]` of the last `steps` steps into the running means; `seen` [] steps came before them.
 
     `mean_cost` is that of newest and average policy together, which tells sooner; `deployed_cost` the average's alone.
@@ -98,7 +98,7 @@ def error(rate: jax.Array, limit: jax.Array, episode_length: int) -> jax.Array:
     return jnp.log((rate * episode_length + floor) / (TARGET_SHARE * limit + floor))
 
 
-def expected_error(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
+def expected_error(controller: ControllerState, limit: jax.Array, episode_length: int) -> jax.Array:
     """The error `[C]` that the present trend leads to, less what is aimed at for now.
 
     Cost follows pressure late, so that its trend tells first, and it is seen soonest in all policies' cost. Where the
@@ -112,7 +112,7 @@ def expected_error(controller: Controller, limit: jax.Array, episode_length: int
     return jnp.clip(expected - controller.reference, LOWEST_ERROR, HIGHEST_ERROR)
 
 
-def integrate(controller: Controller, limit: jax.Array, episode_length: int) -> Controller:
+def integrate(controller: ControllerState, limit: jax.Array, episode_length: int) -> ControllerState:
     """Move integral and reference by one update."""
     free = _free(controller)
     # The excess itself, not its logarithm: it has a mean of zero where mean cost, not its geometric mean, is as asked.
@@ -126,14 +126,14 @@ def integrate(controller: Controller, limit: jax.Array, episode_length: int) -> 
     )
 
 
-def pressure(controller: Controller, limit: jax.Array, episode_length: int) -> jax.Array:
+def pressure(controller: ControllerState, limit: jax.Array, episode_length: int) -> jax.Array:
     """How hard to push cost down, `[C]`: for uncorrelated Q's the multiplier in units of std(Qr)/std(Qc)."""
     expected = expected_error(controller, limit, episode_length)
     drive = controller.integral + PROPORTIONAL * expected - RELEASE * jnp.maximum(SLACK_ERROR - expected, 0)
     return jnp.where(_free(controller), -MAX_PRESSURE, jnp.clip(drive, -MAX_PRESSURE, MAX_PRESSURE))
 
 
-def _free(controller: Controller) -> jax.Array:
+def _free(controller: ControllerState) -> jax.Array:
     """Whether `[C]` the task is still learned without regard to cost, as in the first updates."""
     return controller.reference > LOOSEST_REFERENCE
 
@@ -141,7 +141,7 @@ def _free(controller: Controller) -> jax.Array:
 def controlled_threshold(pressure: jax.Array, mean_cost: jax.Array, attainable: jax.Array) -> jax.Array:
     """The E-step's threshold `[C]`: E_pi[Qc] less a fraction of the decrease attainable within the KL bound.
 
-    A multiplier lam (normalised, Q's uncorrelated) tilts along Qr - lam Qc, which attains lam / sqrt(1 + lam^2) of the
+    A multiplier lam (normalized, Q's uncorrelated) tilts along Qr - lam Qc, which attains lam / sqrt(1 + lam^2) of the
     largest decrease: the fraction is that function of the pressure. Below zero it lets cost grow.
     """
     return mean_cost - pressure / jnp.sqrt(1 + pressure**2) * attainable

@@ -1,6 +1,6 @@
 """The policy and the critics as flax modules.
 
-Letters: B states, K sampled actions a state, A action dimensions, O observation size, E critics.
+Notation: B states, K sampled actions a state, A action dimensions, O observation size, E critics.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """What flows through the trainer: transitions, batches and the training state.
 
-Letters: B states in a batch, K sampled actions a state, C constraints, A action dimensions, O observation size,
+Notation: B states in a batch, K sampled actions a state, C constraints, A action dimensions, O observation size,
 N environments, T episode length, D devices.
 """
 
@@ -15,7 +15,7 @@ from brax.training.types import UInt64
 from flax import struct
 
 from cvpo_jax.algorithm.estep import Duals
-from cvpo_jax.algorithm.limit_controller import Controller
+from cvpo_jax.algorithm.limit_controller import ControllerState
 from cvpo_jax.algorithm.networks import Actor, Critics
 from cvpo_jax.config.sections import AlgoConfig, Precision
 
@@ -46,7 +46,7 @@ class Batch(struct.PyTreeNode):
     policy_observation: jax.Array  # [B, O] the states the E-step averages over
 
 
-class Hyper(struct.PyTreeNode):
+class Hyperparameters(struct.PyTreeNode):
     """Hyperparameters that are numbers: arrays `[]`, so that trials with different values share one program."""
 
     gamma: jax.Array
@@ -62,14 +62,14 @@ class Hyper(struct.PyTreeNode):
     cost_limit: jax.Array  # [C] mean undiscounted cost of an episode
 
     @classmethod
-    def from_config(cls, algo: AlgoConfig) -> "Hyper":
+    def from_config(cls, algo: AlgoConfig) -> "Hyperparameters":
         """The numbers of `algo` as float32 arrays."""
         scalars = {name: jnp.float32(getattr(algo, name)) for name in cls.__dataclass_fields__ if name != "cost_limit"}
         return cls(cost_limit=jnp.asarray(algo.cost_limits, jnp.float32), **scalars)
 
 
 @dataclass(frozen=True)
-class Setup:
+class StaticConfig:
     """What is static: sizes and choices that shape the compiled program."""
 
     observation_size: int
@@ -94,7 +94,7 @@ class Setup:
     @classmethod
     def from_config(
         cls, algo: AlgoConfig, *, observation_size: int, action_size: int, num_constraints: int, episode_length: int
-    ) -> "Setup":
+    ) -> "StaticConfig":
         """The choices of `algo` for an environment of these sizes."""
         return cls(
             observation_size=observation_size,
@@ -128,7 +128,7 @@ class Setup:
         return Critics(self.reward_critics + self.num_constraints * self.cost_critics, self.hidden, self.products)
 
 
-class Multipliers(struct.PyTreeNode):
+class KLMultipliers(struct.PyTreeNode):
     """M-step multipliers of the two KL bounds, each `[]` and >= 0."""
 
     mean: jax.Array
@@ -136,10 +136,10 @@ class Multipliers(struct.PyTreeNode):
 
 
 class TrainState(struct.PyTreeNode):
-    """Everything that an update changes, and the static `setup` it needs to do so."""
+    """Everything that an update changes, and the `static` configuration it needs to do so."""
 
-    setup: Setup = struct.field(pytree_node=False)
-    hyper: Hyper
+    static: StaticConfig = struct.field(pytree_node=False)
+    hyperparameters: Hyperparameters
     actor: Params
     old_actor: Params  # proposes the E-step's actions
     average_actor: Params  # what is evaluated and deployed
@@ -148,15 +148,15 @@ class TrainState(struct.PyTreeNode):
     actor_optimizer: Any
     critic_optimizer: Any
     duals: Duals
-    multipliers: Multipliers
-    controller: Controller
+    multipliers: KLMultipliers
+    controller: ControllerState
     observation_statistics: RunningStatisticsState
     updates: UInt64
     env_steps: UInt64
     key: jax.Array
 
 
-class Collection(struct.PyTreeNode):
+class CollectorState(struct.PyTreeNode):
     """What belongs to one device: its environments, its shard of the replay, its key."""
 
     env_state: EnvState  # leading axis [N]

@@ -61,7 +61,7 @@ class EnvConfig:
 
 @dataclass(frozen=True)
 class AlgoConfig:
-    """Constrained variational policy optimisation (Liu et al., ICML 2022)."""
+    """Constrained variational policy optimization (Liu et al., ICML 2022)."""
 
     cost_limit: float = 25.0
     """L: the limit on the mean cost of an episode."""
@@ -119,7 +119,7 @@ class AlgoConfig:
     """How several critics of one cost become one estimate: a policy that seeks low cost finds where one errs on the low
     side, which the maximum guards against. Never the minimum: it hides cost."""
     normalize_observations: bool = True
-    """Centre and scale observations by running statistics."""
+    """Center and scale observations by running statistics."""
     recent_share: float = 0.5
     """Share of the E-step's states drawn from the newest `recent_steps` steps of the replay."""
     recent_steps: int = 200_000
@@ -204,7 +204,7 @@ class EvalConfig:
     """Evaluation in whole episodes."""
 
     episodes: int = 100
-    """Episodes an evaluation; a new layout each."""
+    """EvaluationResult an evaluation; a new layout each."""
     every: int = 4
     """Epochs between evaluations; each writes metrics and a checkpoint."""
     stochastic: bool = False

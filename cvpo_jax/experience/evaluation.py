@@ -1,6 +1,6 @@
 """Whole episodes of a policy: return and cost of each.
 
-Letters: E episodes, C constraints, T episode length.
+Notation: E episodes, C constraints, T episode length.
 """
 
 from collections.abc import Callable
@@ -15,25 +15,25 @@ from cvpo_jax.algorithm.update import normalize_observation
 from envs.base import VectorEnv
 
 
-class Episodes(struct.PyTreeNode):
+class EvaluationResult(struct.PyTreeNode):
     """What E episodes came to."""
 
     returns: jax.Array  # [E]
     costs: jax.Array  # [E, C]
 
 
-def make_evaluation(env: VectorEnv, *, stochastic: bool) -> Callable[[TrainState, jax.Array], Episodes]:
+def make_evaluation(env: VectorEnv, *, stochastic: bool) -> Callable[[TrainState, jax.Array], EvaluationResult]:
     """A compiled function from a state and a key to one whole episode of each environment of `env`.
 
     Every episode is run for T steps; what follows a termination within them belongs to no episode and is left out.
     """
 
-    def evaluate(state: TrainState, key: jax.Array) -> Episodes:
+    def evaluate(state: TrainState, key: jax.Array) -> EvaluationResult:
         _, key_actions = jax.random.split(key)
 
         def step(carry: tuple, key: jax.Array) -> tuple[tuple, None]:
             env_state, alive, returns, costs = carry
-            policy = state.setup.actor.apply(state.average_actor, normalize_observation(state, env_state.obs))
+            policy = state.static.actor.apply(state.average_actor, normalize_observation(state, env_state.obs))
             noise = jax.random.normal(key, policy.mean.shape) if stochastic else jnp.zeros_like(policy.mean)
             env_state = env.step(env_state, jnp.clip(policy.sample(noise), -1, 1))
             returns += alive * env_state.reward
@@ -44,7 +44,7 @@ def make_evaluation(env: VectorEnv, *, stochastic: bool) -> Callable[[TrainState
         count = env.num_envs
         carry = (env.reset(reset_key(key)), jnp.ones(count), jnp.zeros(count), jnp.zeros((count, env.num_constraints)))
         (_, _, returns, costs), _ = jax.lax.scan(step, carry, jax.random.split(key_actions, env.episode_length))
-        return Episodes(returns, costs)
+        return EvaluationResult(returns, costs)
 
     return jax.jit(evaluate)
 
@@ -54,7 +54,7 @@ def reset_key(key: jax.Array) -> jax.Array:
     return jax.random.split(key)[0]
 
 
-def summarize(episodes: Episodes, limits: tuple[float, ...]) -> dict[str, float]:
+def summarize(episodes: EvaluationResult, limits: tuple[float, ...]) -> dict[str, float]:
     """Mean, standard deviation and quantiles of return and cost, and the cost relative to its limit."""
     row = _describe("return", np.asarray(episodes.returns))
     costs = np.asarray(episodes.costs)

@@ -2,7 +2,7 @@
 
 Observations are stored once: the state after a step is the next row. Where an episode ends by its time limit the next
 row belongs to a new episode, so an n-step window stops at the last stored state of its own and bootstraps there.
-Letters: S rows of the ring, N environments, B states, n steps, O observation size, A action dimensions, C constraints.
+Notation: S rows of the ring, N environments, B states, n steps, O observation size, A action dimensions, C constraints.
 """
 
 import jax

@@ -1,6 +1,6 @@
-"""Act in a vectorised environment, write what happens into the replay and measure the cost of episodes.
+"""Act in a vectorized environment, write what happens into the replay and measure the cost of episodes.
 
-Letters: N environments on this device, C constraints, O observation size, A action dimensions, T episode length.
+Notation: N environments on this device, C constraints, O observation size, A action dimensions, T episode length.
 """
 
 import jax
@@ -10,7 +10,7 @@ from flax import struct
 from jax.typing import ArrayLike
 
 from cvpo_jax.algorithm import limit_controller
-from cvpo_jax.algorithm.state import Collection, Metrics, Setup, TrainState, Transition
+from cvpo_jax.algorithm.state import CollectorState, Metrics, StaticConfig, TrainState, Transition
 from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.experience import replay
 from cvpo_jax.runtime import devices
@@ -61,10 +61,10 @@ class EpisodeSums(struct.PyTreeNode):
             finished_over=self.finished_over + ((cost > limit) * whole[:, None]).sum(0),
         )
 
-    def report(self, axis: str | None) -> tuple["EpisodeSums", Metrics]:
+    def report(self, axis_name: str | None) -> tuple["EpisodeSums", Metrics]:
         """Means over the episodes that finished on all devices (NaN where none did), and the sums without them."""
-        finished, reward, cost, over = devices.total(
-            (self.finished, self.finished_reward, self.finished_cost[0], self.finished_over[0]), axis
+        finished, reward, cost, over = devices.psum(
+            (self.finished, self.finished_reward, self.finished_cost[0], self.finished_over[0]), axis_name
         )
         metrics = {
             "train/episodes": finished,
@@ -79,7 +79,7 @@ class EpisodeSums(struct.PyTreeNode):
         return kept, metrics
 
 
-def start(env: VectorEnv, rows: int, key: jax.Array) -> Collection:
+def start(env: VectorEnv, rows: int, key: jax.Array) -> CollectorState:
     """Reset the environments and make an empty replay of `rows` steps of each."""
     key, key_reset = jax.random.split(key)
     env_state = env.reset(key_reset)
@@ -93,18 +93,24 @@ def start(env: VectorEnv, rows: int, key: jax.Array) -> Collection:
         truncation=zeros,
     )
     sums = EpisodeSums.zeros(env.num_envs, env.num_constraints)
-    return Collection(env_state, replay.empty(example, rows), sums, key)
+    return CollectorState(env_state, replay.empty(example, rows), sums, key)
 
 
 def collect(
-    env: VectorEnv, state: TrainState, collection: Collection, *, steps: int, random: ArrayLike, axis: str | None
-) -> tuple[TrainState, Collection, jax.Array]:
+    env: VectorEnv,
+    state: TrainState,
+    collection: CollectorState,
+    *,
+    steps: int,
+    random: ArrayLike,
+    axis_name: str | None,
+) -> tuple[TrainState, CollectorState, jax.Array]:
     """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
     # The cost of acting by the mean is measured, as the policy will be used. Without greedy environments, of exploring.
-    greedy = greedy_envs(state.setup, env.num_envs) or env.num_envs
-    deployed = deployed_envs(state.setup, env.num_envs) or greedy
+    greedy = greedy_envs(state.static, env.num_envs) or env.num_envs
+    deployed = deployed_envs(state.static, env.num_envs) or greedy
 
-    def step(collection: Collection, _: None) -> tuple[Collection, tuple]:
+    def step(collection: CollectorState, _: None) -> tuple[CollectorState, tuple]:
         key, key_action = jax.random.split(collection.key)
         observation = collection.env_state.obs
         action = act(state, observation, key_action, random=random)
@@ -117,15 +123,15 @@ def collect(
             done=env_state.done,
             truncation=env_state.info["truncation"],
         )
-        sums = collection.episode.add(transition, state.hyper.cost_limit, env.episode_length)
+        sums = collection.episode.add(transition, state.hyperparameters.cost_limit, env.episode_length)
         bad = sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost))
         stored = replay.insert(collection.replay, transition)
         costs = transition.cost[:greedy].mean(0), transition.cost[:deployed].mean(0)
-        return Collection(env_state, stored, sums, key), (observation, costs, bad)
+        return CollectorState(env_state, stored, sums, key), (observation, costs, bad)
 
     collection, (observations, costs, bad) = jax.lax.scan(step, collection, None, length=steps)
-    costs = devices.mean(jax.tree.map(lambda x: x.mean(0), costs), axis)
-    return _observe(env, state, observations, costs, axis), collection, bad.sum()
+    costs = devices.pmean(jax.tree.map(lambda x: x.mean(0), costs), axis_name)
+    return _observe(env, state, observations, costs, axis_name), collection, bad.sum()
 
 
 def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: ArrayLike) -> jax.Array:
@@ -134,35 +140,41 @@ def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: Ar
     The first environments act by the mean of the average policy, the next ones by the newest policy's, the others by
     samples of the newest.
     """
-    setup, num_envs = state.setup, observation.shape[0]
+    static, num_envs = state.static, observation.shape[0]
     observation = normalize_observation(state, observation)
-    policy = setup.actor.apply(state.actor, observation)
-    noise = jax.random.normal(key, policy.mean.shape).at[: greedy_envs(setup, num_envs)].set(0)
-    deployed = deployed_envs(setup, num_envs)
-    action = policy.sample(noise).at[:deployed].set(setup.actor.apply(state.average_actor, observation[:deployed]).mean)
+    policy = static.actor.apply(state.actor, observation)
+    noise = jax.random.normal(key, policy.mean.shape).at[: greedy_envs(static, num_envs)].set(0)
+    deployed = deployed_envs(static, num_envs)
+    action = (
+        policy.sample(noise).at[:deployed].set(static.actor.apply(state.average_actor, observation[:deployed]).mean)
+    )
     uniform = jax.random.uniform(key, policy.mean.shape, minval=-1.0, maxval=1.0)
     return jnp.where(random, uniform, jnp.clip(action, -1, 1))
 
 
-def greedy_envs(setup: Setup, num_envs: int) -> int:
+def greedy_envs(static: StaticConfig, num_envs: int) -> int:
     """How many of the environments, the first ones, act by the mean of a policy."""
-    return round(setup.greedy_share * num_envs)
+    return round(static.greedy_share * num_envs)
 
 
-def deployed_envs(setup: Setup, num_envs: int) -> int:
+def deployed_envs(static: StaticConfig, num_envs: int) -> int:
     """How many of these, the first ones, act by the average policy, which is evaluated and saved."""
-    return greedy_envs(setup, num_envs) // 2
+    return greedy_envs(static, num_envs) // 2
 
 
 def _observe(
-    env: VectorEnv, state: TrainState, observations: jax.Array, costs: tuple[jax.Array, jax.Array], axis: str | None
+    env: VectorEnv,
+    state: TrainState,
+    observations: jax.Array,
+    costs: tuple[jax.Array, jax.Array],
+    axis_name: str | None,
 ) -> TrainState:
     """Update counters, observation statistics `[steps, N, O]` and the controller's measurements, two of `[C]`."""
     steps = observations.shape[0]
-    total = env.num_envs * devices.count(axis)
+    total = env.num_envs * devices.count(axis_name)
     # A constant feature has no spread of its own: the floor keeps rounding from being blown up to unit size.
     statistics = running_statistics.update(
-        state.observation_statistics, observations, std_min_value=1e-2, pmap_axis_name=axis
+        state.observation_statistics, observations, std_min_value=1e-2, pmap_axis_name=axis_name
     )
     seen = state.env_steps.lo / total
     return state.replace(

@@ -1,6 +1,6 @@
 """What devices tell each other in a compiled function: its collectives, their bytes, and the time they take.
 
-Letters: D devices.
+Notation: D devices.
 """
 
 import itertools
@@ -21,7 +21,7 @@ FAINT = 1e-30
 
 
 @dataclass(frozen=True)
-class Exchange:
+class Collective:
     """Collectives of one kind that follow each other, so that they can be carried out as one."""
 
     kind: Literal["all-reduce", "all-gather"]
@@ -47,35 +47,37 @@ class Exchange:
         Half way, since XLA leaves out exchanges of what is the same on all devices, and gathers no more than is needed.
         """
         if self.kind == "all-reduce":
-            means = devices.mean(list(values), devices.AXIS)
+            means = devices.pmean(list(values), devices.AXIS_NAME)
         else:
-            means = [devices.gather(x[None], 0, devices.AXIS).mean(0) for x in values]
+            means = [devices.gather(x[None], 0, devices.AXIS_NAME).mean(0) for x in values]
         return [(x + mean) / 2 for x, mean in zip(values, means, strict=True)]
 
 
-def find(function: Callable, *arguments: Any, count: int) -> list[Exchange]:
+def find(function: Callable, *arguments: Any, count: int) -> list[Collective]:
     """The exchanges of `function`, written for one of `count` devices, on arguments of these shapes, in their order.
 
     Nothing is computed, and no devices are needed. What stands in a `while` loop is counted once.
     """
-    traced = jax.make_jaxpr(function, axis_env=[(devices.AXIS, count)])(*arguments)
+    traced = jax.make_jaxpr(function, axis_env=[(devices.AXIS_NAME, count)])(*arguments)
     found = itertools.groupby(_collectives(traced.jaxpr, 1), lambda one: (one.kind, one.times))
-    return [Exchange(kind, tuple(x for one in together for x in one.given), times) for (kind, times), together in found]
+    return [
+        Collective(kind, tuple(x for one in together for x in one.given), times) for (kind, times), together in found
+    ]
 
 
-def _collectives(jaxpr: Jaxpr, times: int) -> Iterator[Exchange]:
+def _collectives(jaxpr: Jaxpr, times: int) -> Iterator[Collective]:
     """Each collective in `jaxpr`, which itself is done `times` times."""
     for equation in jaxpr.eqns:
         name, params = equation.primitive.name, equation.params
         if name in KINDS:
             arrays: list[Any] = [x.aval for x in equation.invars]
-            yield Exchange(KINDS[name], tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays), times)
+            yield Collective(KINDS[name], tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays), times)
         inner = times * params["length"] if name == "scan" else times
         for part in jaxprs_in_params(params):
             yield from _collectives(part, inner)
 
 
-def repeat(exchanges: Sequence[Exchange], chosen: list[jax.Device], repeats: int) -> tuple[Callable, list]:
+def repeat(exchanges: Sequence[Collective], chosen: list[jax.Device], repeats: int) -> tuple[Callable, list]:
     """A function that does the exchanges `repeats` times in their order and nothing else, and its first argument.
 
     Each waits for the one before and nothing is computed meanwhile, so that none is hidden as in the function itself.

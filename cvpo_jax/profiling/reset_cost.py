@@ -18,7 +18,7 @@ from envs.base import PHASES
 
 
 @dataclass(frozen=True)
-class Resets:
+class ResetCost:
     """The cost of new episodes, all environments of a device taken together."""
 
     step_seconds: float
@@ -59,7 +59,7 @@ def ending(state: State, length: int, *, often: bool) -> State:
 
 def measure_resets(
     run: Callable[..., tuple], state: State, keys: jax.Array, length: int, episode_length: int, window: Window
-) -> Resets:
+) -> ResetCost:
     """The cost of resets by `run(state, keys)`, which makes `length` steps from the start of an episode.
 
     Medians over `window.count` pairs of windows. Raises ValueError unless `length` is below `episode_length`.
@@ -72,7 +72,7 @@ def measure_resets(
     pairs = [[_seconds(run, start, keys, window.seconds) for start in starts] for _ in range(window.count)]
     quiet = statistics.median(pair[0] for pair in pairs)
     longer = statistics.median(pair[1] - pair[0] for pair in pairs)
-    return Resets(
+    return ResetCost(
         step_seconds=quiet / length,
         reset_seconds=longer / min(length, environments),
         resets_per_step=min(PHASES, environments) / episode_length,

@@ -13,18 +13,18 @@ from typing import Any
 import jax
 
 from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyper
+from cvpo_jax.algorithm.state import Hyperparameters
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.config.config import Config
 from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.experience import rollout
 from cvpo_jax.profiling import collectives
-from cvpo_jax.profiling.collectives import Exchange
+from cvpo_jax.profiling.collectives import Collective
 from cvpo_jax.profiling.timing import Measurement, Window, measure
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import trainer
 from cvpo_jax.training.epoch import make_draw, make_learn
-from cvpo_jax.training.trainer import Program
+from cvpo_jax.training.trainer import Trainer
 
 ROW = "{:>8} {:>12} {:>10} {:>11} {:>10} {:>15} {:>8} {:>16}"
 HEADER = ("devices", "steps/s", "efficiency", "updates/s", "efficiency", "collectives", "share", "sent an update")
@@ -45,9 +45,9 @@ class Scale:
     """An experiment on `count` devices."""
 
     count: int
-    update: list[Exchange]
+    update: list[Collective]
     """The exchanges of an update."""
-    collection: list[Exchange]
+    collection: list[Collective]
     """Those of the collection between updates: statistics of observations and cost."""
     speed: Speed | None
     """None where there are not as many devices."""
@@ -118,24 +118,26 @@ def _scale(config: Config, count: int, window: Window | None) -> Scale:
     return Scale(count, updates, collection, _measured(widened(config, count), updates, window) if window else None)
 
 
-def on_paper(config: Config, count: int) -> tuple[list[Exchange], list[Exchange]]:
+def on_paper(config: Config, count: int) -> tuple[list[Collective], list[Collective]]:
     """The exchanges of an update and of the collection before it on `count` devices, none of which need be here."""
     one = widened(config, 1).validate()
     env, schedule = trainer.make_env(one, one.env.num_envs), one.schedule()
-    setup, key = trainer.make_setup(one, env), jax.random.PRNGKey(0)
-    state = jax.eval_shape(partial(init.init_state, setup), Hyper.from_config(one.algo), key)
+    static, key = trainer.make_static_config(one, env), jax.random.PRNGKey(0)
+    state = jax.eval_shape(partial(init.init_train_state, static), Hyperparameters.from_config(one.algo), key)
     collection = jax.eval_shape(partial(rollout.start, env, one.train.replay_size // one.env.num_envs), key)
     batch = jax.eval_shape(
-        lambda stored, gamma: make_draw(one, 1)(stored, key, gamma=gamma), collection.replay, state.hyper.gamma
+        lambda stored, gamma: make_draw(one, 1)(stored, key, gamma=gamma),
+        collection.replay,
+        state.hyperparameters.gamma,
     )
-    collect = partial(rollout.collect, env, steps=schedule.unroll, random=False, axis=devices.AXIS)
+    collect = partial(rollout.collect, env, steps=schedule.unroll, random=False, axis_name=devices.AXIS_NAME)
     return (
-        collectives.find(partial(update, axis=devices.AXIS), state, batch, count=count),
+        collectives.find(partial(update, axis_name=devices.AXIS_NAME), state, batch, count=count),
         collectives.find(collect, state, collection, count=count),
     )
 
 
-def _measured(config: Config, exchanges: list[Exchange], window: Window) -> Speed:
+def _measured(config: Config, exchanges: list[Collective], window: Window) -> Speed:
     """Speeds on as many devices as `config` names."""
     built = trainer.build(config)
     state, collection = built.fresh()
@@ -149,9 +151,9 @@ def _measured(config: Config, exchanges: list[Exchange], window: Window) -> Spee
     return Speed(training, update_speed, collective_speed)
 
 
-def updates(built: Program) -> Callable:
+def updates(built: Trainer) -> Callable:
     """As many updates as in an epoch, each with its draw from the replay."""
-    learn = partial(make_learn(built.config, len(built.chosen)), axis=devices.AXIS)
+    learn = partial(make_learn(built.config, len(built.chosen)), axis_name=devices.AXIS_NAME)
     return devices.parallel(
         lambda *carry: jax.lax.scan(learn, carry, None, length=built.epoch_updates)[0], built.chosen
     )

@@ -13,7 +13,7 @@ import orbax.checkpoint as ocp
 from brax.training.types import UInt64
 from orbax.checkpoint import CheckpointManager, checkpoint_managers
 
-from cvpo_jax.algorithm.state import Collection, TrainState
+from cvpo_jax.algorithm.state import CollectorState, TrainState
 
 KEEP_LATEST = 2
 
@@ -29,7 +29,7 @@ class Checkpoint(NamedTuple):
     """All that a run goes on from."""
 
     state: TrainState  # one replica
-    collection: Collection  # leading axis D
+    collection: CollectorState  # leading axis D
     seconds: float  # of training so far
 
 
@@ -83,7 +83,7 @@ def save(manager: CheckpointManager, step: int, content: Checkpoint, score: floa
 
 
 def restore(
-    manager: CheckpointManager, state: TrainState, collection: Collection, step: int | None = None
+    manager: CheckpointManager, state: TrainState, collection: CollectorState, step: int | None = None
 ) -> Checkpoint:
     """Read the latest checkpoint, or the one at `step`, into the shapes of `state` (one replica) and `collection`."""
     items = _read(manager, step, {"state": state, "collection": collection}, progress=ocp.args.JsonRestore())

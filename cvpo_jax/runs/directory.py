@@ -1,11 +1,11 @@
-"""A run's directory: `config.json`, `setup.json`, `metrics.jsonl`, `checkpoints/`, `tensorboard/`."""
+"""A run's directory: `config.json`, `static_config.json`, `metrics.jsonl`, `checkpoints/`, `tensorboard/`."""
 
 import dataclasses
 import json
 import time
 from pathlib import Path
 
-from cvpo_jax.algorithm.state import Setup
+from cvpo_jax.algorithm.state import StaticConfig
 from cvpo_jax.config.config import Config
 from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.runtime import distributed
@@ -36,12 +36,12 @@ def choose(config: Config) -> Path:
     return run_dir
 
 
-def describe(run_dir: Path, config: Config, setup: Setup, num_devices: int) -> None:
+def describe(run_dir: Path, config: Config, static: StaticConfig, num_devices: int) -> None:
     """Write the configuration the run uses, and the sizes a policy is rebuilt from without its environment."""
     train = dataclasses.replace(config.train, devices=num_devices)
     config = dataclasses.replace(config, train=train, run_dir=str(run_dir))
     (run_dir / "config.json").write_text(config.to_json())
-    (run_dir / "setup.json").write_text(json.dumps(dataclasses.asdict(setup), indent=2) + "\n")
+    (run_dir / "static_config.json").write_text(json.dumps(dataclasses.asdict(static), indent=2) + "\n")
 
 
 def load_config(run_dir: Path) -> Config:
@@ -49,13 +49,15 @@ def load_config(run_dir: Path) -> Config:
     return Config.from_json(_read(run_dir, "config.json"))
 
 
-def load_setup(run_dir: Path) -> Setup:
+def load_static_config(run_dir: Path) -> StaticConfig:
     """The sizes of a run's networks and environment; raises ConfigError where the folder is not a run."""
     try:
-        values = json.loads(_read(run_dir, "setup.json"))
-        return Setup(**values | {"hidden": tuple(values["hidden"])})
+        values = json.loads(_read(run_dir, "static_config.json"))
+        return StaticConfig(**values | {"hidden": tuple(values["hidden"])})
     except (json.JSONDecodeError, TypeError, KeyError) as error:
-        raise ConfigError(f"setup.json of {run_dir} cannot be read ({error}): another version wrote it") from error
+        raise ConfigError(
+            f"static_config.json of {run_dir} cannot be read ({error}): another version wrote it"
+        ) from error
 
 
 def resumable(run_dir: Path, config: Config) -> Config:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyper, TrainState
+from cvpo_jax.algorithm.state import Hyperparameters, TrainState
 from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Which
@@ -22,9 +22,9 @@ def load_state(run_dir: Path, *, step: Which = None) -> TrainState:
 
     Its products are exact, since a policy is also used where there are no others (cvpo_jax.products).
     """
-    hyper = Hyper.from_config(directory.load_config(run_dir).algo)
-    setup = replace(directory.load_setup(run_dir), products="float32")
-    template = jax.eval_shape(partial(init.init_state, setup, hyper), jax.random.PRNGKey(0))
+    hyperparameters = Hyperparameters.from_config(directory.load_config(run_dir).algo)
+    static = replace(directory.load_static_config(run_dir), products="float32")
+    template = jax.eval_shape(partial(init.init_train_state, static, hyperparameters), jax.random.PRNGKey(0))
     with checkpoint.open_checkpoints(run_dir) as manager:
         return checkpoint.restore_state(manager, template, step)
 
@@ -34,7 +34,7 @@ def make_policy(state: TrainState) -> Policy:
 
     @jax.jit
     def policy(observation: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        gaussian = state.setup.actor.apply(state.average_actor, normalize_observation(state, observation))
+        gaussian = state.static.actor.apply(state.average_actor, normalize_observation(state, observation))
         noise = jnp.zeros_like(gaussian.mean) if key is None else jax.random.normal(key, gaussian.mean.shape)
         return jnp.clip(gaussian.sample(noise), -1, 1)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import jax
 from orbax.checkpoint import CheckpointManager
 
-from cvpo_jax.algorithm.state import Setup
+from cvpo_jax.algorithm.state import StaticConfig
 from cvpo_jax.config.config import Config
-from cvpo_jax.experience.evaluation import Episodes, summarize
+from cvpo_jax.experience.evaluation import EvaluationResult, summarize
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Checkpoint
 from cvpo_jax.runs.console import Logs, Row, rewind_metrics
@@ -57,7 +57,7 @@ class Recorder:
         if self.logs:
             self.logs.progress(step, rate, row)
 
-    def record(self, content: Checkpoint, episodes: Episodes, row: Row) -> None:
+    def record(self, content: Checkpoint, episodes: EvaluationResult, row: Row) -> None:
         """Write an evaluation with the metrics in `row`, and a checkpoint."""
         if not self.logs or not self.manager:
             return
@@ -70,12 +70,12 @@ class Recorder:
 
 
 @contextmanager
-def recording(
+def open_recorder(
     run_dir: Path,
     config: Config,
     manager: CheckpointManager | None,
     *,
-    setup: Setup,
+    static: StaticConfig,
     step: int,
     num_devices: int,
     quiet: bool,
@@ -84,7 +84,7 @@ def recording(
     if not distributed.is_first():
         yield Recorder(config)
         return
-    directory.describe(run_dir, config, setup, num_devices)
+    directory.describe(run_dir, config, static, num_devices)
     rewind_metrics(run_dir, step)
     with Logs(run_dir, config.train.steps, quiet=quiet) as logs:
         yield Recorder(config, manager, logs)

@@ -1,7 +1,7 @@
 """All that knows of devices: the pmap axis, its collectives, replication and sharding.
 
-Everything else is written for one device and takes `axis`: AXIS inside `pmap`, None outside, where the collectives
-below are the identity. Letters: B states over all devices, b = B / D of them here, K sampled actions, D devices.
+Everything else is written for one device and takes `axis_name`: AXIS_NAME inside `pmap`, None outside, where the collectives
+below are the identity. Notation: B states over all devices, b = B / D of them here, K sampled actions, D devices.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.runtime import distributed
 
-AXIS = "devices"
+AXIS_NAME = "devices"
 
 Tree = TypeVar("Tree")
 
 
-def pick(count: int) -> list[jax.Device]:
+def select(count: int) -> list[jax.Device]:
     """The first `count` devices of this process, all of them for 0; raises ConfigError where there are fewer.
 
     Where several processes train together, each uses all of its own.
@@ -41,29 +41,31 @@ def pick(count: int) -> list[jax.Device]:
     return available[: count or None]
 
 
-def everywhere(chosen: list[jax.Device]) -> list[jax.Device]:
+def all_devices(chosen: list[jax.Device]) -> list[jax.Device]:
     """The devices of all processes that train together, where each has picked `chosen`."""
     return chosen if distributed.size() == 1 else jax.devices()
 
 
 def parallel(function: Callable, chosen: list[jax.Device], **options: Any) -> Callable:
     """`pmap` over the devices with the project's axis name; the leading axis of every argument is D."""
-    return jax.pmap(function, axis_name=AXIS, devices=chosen, **options)
+    return jax.pmap(function, axis_name=AXIS_NAME, devices=chosen, **options)
 
 
 def replicate(tree: Tree, chosen: list[jax.Device]) -> Tree:
     """A copy for each device: leaves `[...]` become `[D, ...]`."""
-    return place(jax.tree.map(lambda x: jnp.broadcast_to(x, (len(chosen), *jnp.shape(x))), strong(tree)), chosen)
+    return place(
+        jax.tree.map(lambda x: jnp.broadcast_to(x, (len(chosen), *jnp.shape(x))), without_weak_types(tree)), chosen
+    )
 
 
-def strong(tree: Tree) -> Tree:
+def without_weak_types(tree: Tree) -> Tree:
     """Arrays without weak types: these would not survive the first call, and the second would compile anew."""
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), tree)
 
 
 def place(tree: Tree, chosen: list[jax.Device]) -> Tree:
     """Leaves `[D, ...]` laid out as `parallel` returns them, a slice on each device: any other way compiles it anew."""
-    sharding = NamedSharding(Mesh(np.array(chosen), (AXIS,)), PartitionSpec(AXIS))
+    sharding = NamedSharding(Mesh(np.array(chosen), (AXIS_NAME,)), PartitionSpec(AXIS_NAME))
     return jax.tree.map(lambda x: jax.device_put(x, sharding), tree)
 
 
@@ -72,32 +74,32 @@ def first(tree: Tree) -> Tree:
     return jax.tree.map(lambda x: x[0], tree)
 
 
-def mean(tree: Tree, axis: str | None) -> Tree:
+def pmean(tree: Tree, axis_name: str | None) -> Tree:
     """The mean over devices of every leaf."""
-    return tree if axis is None else jax.lax.pmean(tree, axis)
+    return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
 
 
-def total(tree: Tree, axis: str | None) -> Tree:
+def psum(tree: Tree, axis_name: str | None) -> Tree:
     """The sum over devices of every leaf."""
-    return tree if axis is None else jax.lax.psum(tree, axis)
+    return tree if axis_name is None else jax.lax.psum(tree, axis_name)
 
 
-def gather(x: jax.Array, dimension: int, axis: str | None) -> jax.Array:
+def gather(x: jax.Array, dimension: int, axis_name: str | None) -> jax.Array:
     """The shards of all devices joined along `dimension`: `[.., b, ..]` becomes `[.., B, ..]`."""
-    return x if axis is None else jax.lax.all_gather(x, axis, axis=dimension, tiled=True)
+    return x if axis_name is None else jax.lax.all_gather(x, axis_name, axis=dimension, tiled=True)
 
 
-def shard(x: jax.Array, axis: str | None) -> jax.Array:
+def shard(x: jax.Array, axis_name: str | None) -> jax.Array:
     """This device's share of the leading dimension: `[B, ...]` becomes `[b, ...]`."""
-    if axis is None:
+    if axis_name is None:
         return x
-    size = x.shape[0] // jax.lax.axis_size(axis)
-    return jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index(axis) * size, size)
+    size = x.shape[0] // jax.lax.axis_size(axis_name)
+    return jax.lax.dynamic_slice_in_dim(x, jax.lax.axis_index(axis_name) * size, size)
 
 
-def count(axis: str | None) -> int:
+def count(axis_name: str | None) -> int:
     """How many devices take part."""
-    return 1 if axis is None else jax.lax.axis_size(axis)
+    return 1 if axis_name is None else jax.lax.axis_size(axis_name)
 
 
 def all_equal(tree: Tree) -> bool:

@@ -62,7 +62,7 @@ def join() -> None:
     everywhere = jax.pmap(lambda x: jax.lax.psum(x, "all"), axis_name="all", devices=jax.devices())
     jax.block_until_ready(everywhere(np.ones(jax.local_device_count())))
     _together.set()
-    agree(False)
+    any_process(False)
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def is_first() -> bool:
     return index() == 0
 
 
-def agree(wish: bool) -> bool:
+def any_process(wish: bool) -> bool:
     """Whether any process wishes so: what all do together, such as stopping, must be decided together."""
     if size() == 1:
         return wish
@@ -109,6 +109,6 @@ def gather(tree: Tree) -> Tree:
     return tree if size() == 1 else multihost_utils.process_allgather(tree, tiled=True)
 
 
-def own(tree: Tree) -> Tree:
+def local_part(tree: Tree) -> Tree:
     """The inverse of `gather`: this process's part of leaves `[D, ...]`."""
     return jax.tree.map(lambda x: x[len(x) // size() * index() :][: len(x) // size()], tree)

@@ -10,7 +10,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_SECONDS = 5.0
 
 
-class Interruption:
+class StopRequest:
     """Whether the user has asked to stop; a second time raises KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
@@ -33,23 +33,23 @@ class Interruption:
 
 
 @contextmanager
-def interruptible() -> Iterator[Interruption]:
+def interruptible() -> Iterator[StopRequest]:
     """Collect interrupts within the block; elsewhere than in the main thread they cannot be, and none is reported.
 
     Compiled code in the midst of an epoch hears no exception: GRACE_SECONDS after the second signal the process ends.
     """
-    interruption = Interruption()
+    stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield interruption
+        yield stop
         return
     arrivals, arriving = os.pipe()
     os.set_blocking(arriving, False)
     over = threading.Event()
-    threading.Thread(target=_watch, args=(arrivals, interruption, over), daemon=True).start()
-    previous = {number: signal.signal(number, interruption.handle) for number in SIGNALS}
+    threading.Thread(target=_watch, args=(arrivals, stop, over), daemon=True).start()
+    previous = {number: signal.signal(number, stop.handle) for number in SIGNALS}
     previous_arriving = signal.set_wakeup_fd(arriving)
     try:
-        yield interruption
+        yield stop
     finally:
         over.set()
         for number, handler in previous.items():
@@ -58,13 +58,13 @@ def interruptible() -> Iterator[Interruption]:
         os.close(arriving)
 
 
-def _watch(arrivals: int, interruption: Interruption, over: threading.Event) -> None:
+def _watch(arrivals: int, stop: StopRequest, over: threading.Event) -> None:
     """See signals when they come: Python calls their handlers only once the main thread is back from compiled code."""
     count = 0
     while arrived := os.read(arrivals, 1):
         if arrived[0] in SIGNALS:
             count += 1
-            interruption.tell()
+            stop.tell()
         if count > 1 and not over.wait(GRACE_SECONDS):
             os.write(2, b"stopped at once; --resume goes on from the last checkpoint\n")
             os._exit(130)

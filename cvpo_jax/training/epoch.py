@@ -1,6 +1,6 @@
 """The loop of training, compiled once for the warm-up and the epochs: steps of all environments, then updates.
 
-Letters: D devices.
+Notation: D devices.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax.algorithm.state import Batch, Collection, Metrics, TrainState
+from cvpo_jax.algorithm.state import Batch, CollectorState, Metrics, TrainState
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.config.config import Config, Schedule
 from cvpo_jax.experience import replay, rollout
 from cvpo_jax.runtime import devices
 from envs.base import VectorEnv
 
-Loop = Callable[..., tuple[TrainState, Collection, Metrics]]
+Loop = Callable[..., tuple[TrainState, CollectorState, Metrics]]
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Phase:
     warm_up: jax.Array
     """Which of the two, `[D]`: on the devices, so that an epoch need not transfer it."""
 
-    def __call__(self, state: TrainState, collection: Collection) -> tuple[TrainState, Collection, Metrics]:
+    def __call__(self, state: TrainState, collection: CollectorState) -> tuple[TrainState, CollectorState, Metrics]:
         """Run it; the arguments are donated."""
         return self.loop(self.warm_up, state, collection)
 
-    def lower(self, state: TrainState, collection: Collection) -> "LoweredPhase":
+    def lower(self, state: TrainState, collection: CollectorState) -> "LoweredPhase":
         """As of a jitted function."""
         return LoweredPhase(self.loop.lower(self.warm_up, state, collection), self.warm_up)  # type: ignore[attr-defined]
 
@@ -51,8 +51,8 @@ class LoweredPhase:
 
 
 def make_phases(loop: Callable, chosen: list[jax.Device]) -> dict[str, Phase]:
-    """The fields `warmup` and `epoch` of a program, from its loop on one device, of which the flag comes first."""
-    parallel = devices.parallel(loop, chosen=devices.everywhere(chosen), donate_argnums=(1, 2))
+    """The fields `warmup` and `epoch` of a trainer, from its loop on one device, of which the flag comes first."""
+    parallel = devices.parallel(loop, chosen=devices.all_devices(chosen), donate_argnums=(1, 2))
     flags = (devices.replicate(jnp.array(value), chosen) for value in (True, False))
     return dict(zip(("warmup", "epoch"), (Phase(parallel, flag) for flag in flags), strict=True))
 
@@ -72,14 +72,14 @@ def make_draw(config: Config, num_devices: int) -> Callable[..., Batch]:
 def make_learn(config: Config, num_devices: int) -> Callable:
     """One draw from the replay and the update it feeds: the body of a `lax.scan` over (state, key, replay).
 
-    Written for one of `num_devices` devices; takes `axis`.
+    Written for one of `num_devices` devices; takes `axis_name`.
     """
     draw = make_draw(config, num_devices)
 
-    def learn(carry: tuple, _: None, *, axis: str | None) -> tuple[tuple, Metrics]:
+    def learn(carry: tuple, _: None, *, axis_name: str | None) -> tuple[tuple, Metrics]:
         state, key, stored = carry
         key, key_batch = jax.random.split(key)
-        state, metrics = update(state, draw(stored, key_batch, gamma=state.hyper.gamma), axis=axis)
+        state, metrics = update(state, draw(stored, key_batch, gamma=state.hyperparameters.gamma), axis_name=axis_name)
         return (state, key, stored), metrics
 
     return learn
@@ -88,16 +88,18 @@ def make_learn(config: Config, num_devices: int) -> Callable:
 def make_loop(config: Config, schedule: Schedule, env: VectorEnv, num_devices: int) -> Callable:
     """The loop of training: in each iteration `unroll` steps of all environments, then `updates` updates.
 
-    As a warm-up it acts at random and does not update. Written for one device; takes `axis`. Metrics are means over the
+    As a warm-up it acts at random and does not update. Written for one device; takes `axis_name`. Metrics are means over the
     epoch, `nonfinite` the count of bad values.
     """
     learn = make_learn(config, num_devices)
 
     def loop(
-        warm_up: jax.Array, state: TrainState, collection: Collection, *, axis: str | None = None
-    ) -> tuple[TrainState, Collection, Metrics]:
+        warm_up: jax.Array, state: TrainState, collection: CollectorState, *, axis_name: str | None = None
+    ) -> tuple[TrainState, CollectorState, Metrics]:
         def updates(carry: tuple) -> tuple[tuple, Metrics]:
-            (state, key, _), metrics = jax.lax.scan(partial(learn, axis=axis), carry, None, length=schedule.updates)
+            (state, key, _), metrics = jax.lax.scan(
+                partial(learn, axis_name=axis_name), carry, None, length=schedule.updates
+            )
             return (state, key), jax.tree.map(jnp.mean, metrics)
 
         def no_updates(carry: tuple) -> tuple[tuple, Metrics]:
@@ -107,18 +109,18 @@ def make_loop(config: Config, schedule: Schedule, env: VectorEnv, num_devices: i
         def iteration(_: jax.Array, carry: tuple) -> tuple:
             state, collection, sums = carry
             state, collection, bad = rollout.collect(
-                env, state, collection, steps=schedule.unroll, random=warm_up, axis=axis
+                env, state, collection, steps=schedule.unroll, random=warm_up, axis_name=axis_name
             )
             learning = (state, collection.key, collection.replay)
             # The replay is not a result of the condition, which might copy it.
             (state, key), metrics = jax.lax.cond(warm_up, no_updates, updates, learning)
-            metrics |= {"nonfinite": devices.total(bad.astype(jnp.float32), axis)}
+            metrics |= {"nonfinite": devices.psum(bad.astype(jnp.float32), axis_name)}
             return state, collection.replace(key=key), jax.tree.map(jnp.add, sums, metrics)
 
         iterations = jnp.where(warm_up, schedule.warmup // schedule.unroll, schedule.iterations)
         nothing = no_updates((state, collection.key, collection.replay))[1] | {"nonfinite": jnp.zeros(())}
         state, collection, sums = jax.lax.fori_loop(0, iterations, iteration, (state, collection, nothing))
-        episodes, episode_metrics = collection.episode.report(axis)
+        episodes, episode_metrics = collection.episode.report(axis_name)
         metrics = {name: value if name == "nonfinite" else value / iterations for name, value in sums.items()}
         return state, collection.replace(episode=episodes), metrics | episode_metrics
 

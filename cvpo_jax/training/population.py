@@ -1,6 +1,6 @@
 """Trials that share one compiled program: vmapped on a device, spread over devices, each as if it were alone.
 
-A trial lives on one device. Letters: D devices, P trials a device, N environments of a trial.
+A trial lives on one device. Notation: D devices, P trials a device, N environments of a trial.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,17 +14,17 @@ import numpy as np
 from brax.envs import State
 
 from cvpo_jax.algorithm import init, matmul
-from cvpo_jax.algorithm.state import Collection, Hyper, Metrics, Setup, TrainState
+from cvpo_jax.algorithm.state import CollectorState, Hyperparameters, Metrics, StaticConfig, TrainState
 from cvpo_jax.config.config import Config
 from cvpo_jax.experience import rollout
-from cvpo_jax.experience.evaluation import Episodes, make_evaluation
+from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation
 from cvpo_jax.runtime import devices, memory
 from cvpo_jax.training import trainer
 from cvpo_jax.training.epoch import make_loop, make_phases
-from cvpo_jax.training.trainer import Parts, Program
+from cvpo_jax.training.trainer import Parts, Trainer
 from envs.base import VectorEnv
 
-NUMBERS = tuple(name for name in Hyper.__dataclass_fields__ if name != "cost_limit")
+NUMBERS = tuple(name for name in Hyperparameters.__dataclass_fields__ if name != "cost_limit")
 """Options of `algo` that trials of one population may differ in, beside limits and seed: they are arrays."""
 
 
@@ -76,8 +76,8 @@ def _step_all(
 
 
 @dataclass(frozen=True)
-class Population(Program):
-    """A program for several trials; the leading axes of states, collections and metrics are `[D, P]`.
+class PopulationTrainer(Trainer):
+    """A trainer for several trials; the leading axes of states, collections and metrics are `[D, P]`.
 
     Where the trials do not fill D x P, copies of the last one do; their results are left aside.
     """
@@ -94,20 +94,22 @@ class Population(Program):
         """The configuration of each trial."""
         return self.trials
 
-    def fresh(self) -> tuple[TrainState, Collection]:
+    def fresh(self) -> tuple[TrainState, CollectorState]:
         """State and collections at the start of all trials."""
         keys = [jax.random.PRNGKey(config.train.seed) for config in self.trials]
-        hypers = [Hyper.from_config(config.algo) for config in self.trials]
-        return self.start(self.spread(keys), self.spread(hypers))
+        hyperparameters = [Hyperparameters.from_config(config.algo) for config in self.trials]
+        return self.start(self.spread(keys), self.spread(hyperparameters))
 
     def template(self) -> Parts:
         """The shapes of each trial's part."""
         config = self.config
-        key, hyper = jax.random.PRNGKey(0), Hyper.from_config(config.algo)
-        state, collection = jax.eval_shape(lambda *start: _begin(self.setup, self.env, self.rows, *start), key, hyper)
+        key, hyperparameters = jax.random.PRNGKey(0), Hyperparameters.from_config(config.algo)
+        state, collection = jax.eval_shape(
+            lambda *start: _begin(self.static, self.env, self.rows, *start), key, hyperparameters
+        )
         return state, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), collection)
 
-    def split(self, state: TrainState, collection: Collection) -> Iterator[Parts]:
+    def split(self, state: TrainState, collection: CollectorState) -> Iterator[Parts]:
         """Each trial's part, on the host, where one device's share is at a time."""
         left = len(self.trials)
         for device in range(len(self.chosen)):
@@ -117,7 +119,7 @@ class Population(Program):
                 yield devices.first(one[0]), one[1]
             left -= self._per_device
 
-    def join(self, parts: Sequence[Parts]) -> tuple[TrainState, Collection]:
+    def join(self, parts: Sequence[Parts]) -> tuple[TrainState, CollectorState]:
         """State and collections on the devices, from the parts of all trials."""
         states = [state for state, _ in parts]
         return self.spread(states), self.spread([devices.first(collection) for _, collection in parts])
@@ -127,7 +129,7 @@ class Population(Program):
         flat = {name: np.asarray(value).ravel() for name, value in metrics.items()}
         return [{name: float(value[index]) for name, value in flat.items()} for index in range(len(self.trials))]
 
-    def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[Episodes]:
+    def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[EvaluationResult]:
         """Evaluate each trial under its key, all at once."""
         episodes = jax.device_get(self.evaluate(state, self.spread(keys)))
         flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), episodes)
@@ -154,36 +156,38 @@ def _on_host(x: jax.Array, device: int) -> np.ndarray:
     return np.asarray(x.addressable_shards[device].data)[0]
 
 
-def build(configs: Sequence[Config], chosen: list[jax.Device]) -> Population:
-    """The program of trials of equal `shape`, spread over `chosen`; raises ConfigError as `program.build` does."""
+def build(configs: Sequence[Config], chosen: list[jax.Device]) -> PopulationTrainer:
+    """The trainer of trials of equal `shape`, spread over `chosen`; raises ConfigError as `trainer.build` does."""
     config = replace(configs[0], train=replace(configs[0].train, devices=1))
     schedule = config.validate().schedule()
     env = TrialEnv(partial(trainer.make_env, config, staggered=True), config.env.num_envs)
     evaluation_env = TrialEnv(partial(trainer.make_env, config), config.eval.episodes)
     memory.require_room(env, config.train.replay_size, chosen, -(-len(configs) // len(chosen)))
     matmul.require(config.algo.products)
-    setup = trainer.make_setup(config, env)
+    static = trainer.make_static_config(config, env)
     rows = config.train.replay_size // config.env.num_envs
 
     def place(function: Callable) -> Callable:
         return devices.parallel(jax.vmap(function), chosen)
 
     loop = jax.vmap(make_loop(config, schedule, env, 1), in_axes=(None, 0, 0))
-    return Population(
+    return PopulationTrainer(
         config=config,
         schedule=schedule,
         chosen=chosen,
         env=env,
-        setup=setup,
-        start=place(partial(_begin, setup, env, rows)),
+        static=static,
+        start=place(partial(_begin, static, env, rows)),
         **make_phases(loop, chosen),
         evaluate=place(make_evaluation(evaluation_env, stochastic=config.eval.stochastic)),
         trials=tuple(configs),
     )
 
 
-def _begin(setup: Setup, env: VectorEnv, rows: int, key: jax.Array, hyper: Hyper) -> tuple[TrainState, Collection]:
-    """State and collection of one trial, as `program.build` starts them on one device."""
+def _begin(
+    static: StaticConfig, env: VectorEnv, rows: int, key: jax.Array, hyperparameters: Hyperparameters
+) -> tuple[TrainState, CollectorState]:
+    """State and collection of one trial, as `trainer.build` starts them on one device."""
     key_learner, key_collection = jax.random.split(key)
-    state = init.init_state(setup, hyper, key_learner)
-    return devices.strong(state), rollout.start(env, rows, jax.random.split(key_collection, 1)[0])
+    state = init.init_train_state(static, hyperparameters, key_learner)
+    return devices.without_weak_types(state), rollout.start(env, rows, jax.random.split(key_collection, 1)[0])

@@ -1,18 +1,18 @@
 """Spread what several devices collected over another number of them, so that a run can go on elsewhere.
 
-Letters: D devices, N environments over all of them, n = N / D on one, S rows of the replay.
+Notation: D devices, N environments over all of them, n = N / D on one, S rows of the replay.
 """
 
 from typing import Any
 
 import jax
 
-from cvpo_jax.algorithm.state import Collection
+from cvpo_jax.algorithm.state import CollectorState
 from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.experience.replay import Replay
 
 
-def redistribute(collection: Collection, num_devices: int) -> Collection:
+def reshard(collection: CollectorState, num_devices: int) -> CollectorState:
     """`collection` with `num_devices` as its leading axis: the same environments and steps in the same order.
 
     Leaves may be arrays of either kind or tracers. Keys are new where the number changes, so that devices explore
@@ -38,7 +38,7 @@ def redistribute(collection: Collection, num_devices: int) -> Collection:
     rows_last = jax.tree.map(lambda x: spread(x.swapaxes(1, 2)).swapaxes(1, 2), replay.data)
     under_way = {name: spread(getattr(collection.episode, name)) for name in ("steps", "reward", "cost")}
     # Sums over finished episodes are forgotten at the end of an epoch, before a checkpoint: zero on every device.
-    return Collection(
+    return CollectorState(
         env_state=jax.tree.map(spread, collection.env_state),
         replay=Replay(rows_last, copied(replay.position), copied(replay.size)),
         episode=jax.tree.map(copied, collection.episode).replace(**under_way),

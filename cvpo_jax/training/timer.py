@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Clock:
+class Timer:
     """Seconds of training proper, without evaluations and checkpoints; `seconds` may start from an earlier session."""
 
     seconds: float = 0.0

@@ -10,18 +10,18 @@ import numpy as np
 from orbax.checkpoint import CheckpointManager
 
 from cvpo_jax.algorithm import limit_controller
-from cvpo_jax.algorithm.state import Collection, Hyper, TrainState
+from cvpo_jax.algorithm.state import CollectorState, Hyperparameters, TrainState
 from cvpo_jax.config.config import Config
 from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Checkpoint
 from cvpo_jax.runs.console import Row
-from cvpo_jax.runs.recorder import Recorder, recording
+from cvpo_jax.runs.recorder import Recorder, open_recorder
 from cvpo_jax.runtime import distributed
-from cvpo_jax.runtime.interrupt import Interruption, interruptible
-from cvpo_jax.training.reshard import redistribute
-from cvpo_jax.training.timer import Clock
-from cvpo_jax.training.trainer import Program, build
+from cvpo_jax.runtime.interrupt import StopRequest, interruptible
+from cvpo_jax.training.reshard import reshard
+from cvpo_jax.training.timer import Timer
+from cvpo_jax.training.trainer import Trainer, build
 from envs.host.vector import host_scope
 
 
@@ -36,23 +36,23 @@ def train(config: Config, *, resume: Path | None = None) -> Path:
     """
     config = directory.resumable(resume, config) if resume else config.validate()
     run_dir = resume or (directory.choose(config) if distributed.is_first() else Path(config.run_dir))
-    with host_scope(), interruptible() as interruption:
-        (problem,) = train_program(build(config), [run_dir], interruption, resume=bool(resume))
+    with host_scope(), interruptible() as stop:
+        (problem,) = train_trials(build(config), [run_dir], stop, resume=bool(resume))
     if problem:
         raise TrainingError(problem)
     return run_dir
 
 
-def train_program(
-    program: Program,
+def train_trials(
+    trainer: Trainer,
     run_dirs: Sequence[Path],
-    interruption: Interruption,
+    stop: StopRequest,
     *,
     resume: bool,
     step: int | None = None,
     recorded: Callable[[], None] | None = None,
 ) -> list[str]:
-    """Train each trial of `program` in its directory; returns each one's problem, empty where there was none.
+    """Train each trial of `trainer` in its directory; returns each one's problem, empty where there was none.
 
     A trial with a problem is left at its last checkpoint; the others go on. `resume` goes on from the checkpoints at
     `step`, forgetting later ones, or from the latest. With `recorded`, which is called after each evaluation, the
@@ -61,83 +61,83 @@ def train_program(
     with ExitStack() as stack:
         writing = resume or distributed.is_first()
         managers = [stack.enter_context(checkpoint.open_checkpoints(run_dir)) for run_dir in run_dirs if writing]
-        state, collection, seconds = _restored(program, run_dirs, managers, step) if resume else (*program.fresh(), 0.0)
+        state, collection, seconds = _restored(trainer, run_dirs, managers, step) if resume else (*trainer.fresh(), 0.0)
         # None of several processes writes before all have read.
-        distributed.agree(False)
+        distributed.any_process(False)
         open_one = partial(
-            recording,
-            setup=program.setup,
+            open_recorder,
+            static=trainer.static,
             step=_step(state),
-            num_devices=program.trial_devices,
+            num_devices=trainer.trial_devices,
             quiet=recorded is not None,
         )
         recorders = [
             stack.enter_context(open_one(run_dir, config, manager))
-            for run_dir, config, manager in zip(run_dirs, program.configs, managers or [None], strict=True)
+            for run_dir, config, manager in zip(run_dirs, trainer.configs, managers or [None], strict=True)
         ]
         if recorded is None:
-            _announce(recorders[0], program, state, collection, run_dirs[0])
-        _loop(program, recorders, Checkpoint(state, collection, seconds), interruption, recorded or (lambda: None))
+            _announce(recorders[0], trainer, state, collection, run_dirs[0])
+        _loop(trainer, recorders, Checkpoint(state, collection, seconds), stop, recorded or (lambda: None))
     return [recorder.problem for recorder in recorders]
 
 
 def _restored(
-    program: Program, run_dirs: Sequence[Path], managers: Sequence[CheckpointManager], step: int | None
-) -> tuple[TrainState, Collection, float]:
-    """The checkpoints on the program's devices; hyperparameters are the configurations', not the stored ones."""
-    state, collection = program.template()
+    trainer: Trainer, run_dirs: Sequence[Path], managers: Sequence[CheckpointManager], step: int | None
+) -> tuple[TrainState, CollectorState, float]:
+    """The checkpoints on the trainer's devices; hyperparameters are the configurations', not the stored ones."""
+    state, collection = trainer.template()
     stored = []
     for run_dir, manager in zip(run_dirs, managers, strict=True):
         before = directory.load_config(run_dir).train.devices
-        shapes = jax.eval_shape(partial(redistribute, num_devices=before), collection)
+        shapes = jax.eval_shape(partial(reshard, num_devices=before), collection)
         stored.append(checkpoint.restore(manager, state, shapes, step))
     for manager in managers if step else ():
         for later in [kept for kept in manager.all_steps() if kept > step]:
             manager.delete(later)
     seconds = max(content.seconds for content in stored)
-    config, steps, minutes = program.config.train, int(stored[0].state.env_steps), seconds / 60
+    config, steps, minutes = trainer.config.train, int(stored[0].state.env_steps), seconds / 60
     if steps >= config.steps:
         raise ConfigError(f"--train.steps is {config.steps}: the run has {steps} already; give more to go on")
     if 0 < config.max_minutes <= minutes:
         raise ConfigError(f"--train.max_minutes is {config.max_minutes:g}: the run has had {minutes:.1f}; give more")
     parts = [
         (
-            content.state.replace(hyper=Hyper.from_config(config.algo)),
-            redistribute(content.collection, program.trial_devices),
+            content.state.replace(hyperparameters=Hyperparameters.from_config(config.algo)),
+            reshard(content.collection, trainer.trial_devices),
         )
-        for content, config in zip(stored, program.configs, strict=True)
+        for content, config in zip(stored, trainer.configs, strict=True)
     ]
-    return *program.join(parts), seconds
+    return *trainer.join(parts), seconds
 
 
 def _loop(
-    program: Program,
+    trainer: Trainer,
     recorders: Sequence[Recorder],
     begin: Checkpoint,
-    interruption: Interruption,
+    stop: StopRequest,
     recorded: Callable[[], None],
 ) -> None:
     """Epochs until the steps are done, the time is up or the user interrupts; each stop leaves a checkpoint."""
-    config, clock = program.config, Clock(begin.seconds)
+    config, clock = trainer.config, Timer(begin.seconds)
     state, collection = begin.state, begin.collection
     if _step(state) == 0:
-        state, collection, metrics = program.warmup(state, collection)
-        _judge(recorders, program.rows_of(metrics), "the warm-up")
-    epochs, done = (_step(state) - program.warmup_steps) // program.epoch_steps, False
+        state, collection, metrics = trainer.warmup(state, collection)
+        _judge(recorders, trainer.rows_of(metrics), "the warm-up")
+    epochs, done = (_step(state) - trainer.warmup_steps) // trainer.epoch_steps, False
     while not done and not all(recorder.problem for recorder in recorders):
         with clock.epoch():
-            state, collection, metrics = jax.block_until_ready(program.epoch(state, collection))
+            state, collection, metrics = jax.block_until_ready(trainer.epoch(state, collection))
         epochs += 1
-        step, rows = _step(state), program.rows_of(metrics)
+        step, rows = _step(state), trainer.rows_of(metrics)
         _judge(recorders, rows, f"the epoch that ended at step {step:,}")
         for recorder, row in zip(recorders, rows, strict=True):
-            recorder.progress(step, clock.per_second(program.epoch_steps), row)
+            recorder.progress(step, clock.per_second(trainer.epoch_steps), row)
         out_of_time = 0 < config.train.max_minutes * 60 <= clock.seconds
-        done = distributed.agree(step >= config.train.steps or out_of_time or interruption.requested)
+        done = distributed.any_process(step >= config.train.steps or out_of_time or stop.requested)
         if done or epochs % config.eval.every == 0:
-            _record(program, recorders, Checkpoint(state, collection, clock.seconds), rows, clock)
+            _record(trainer, recorders, Checkpoint(state, collection, clock.seconds), rows, clock)
             recorded()
-    if interruption.requested:
+    if stop.requested:
         for recorder in recorders:
             recorder.say("stopped as asked; everything is saved")
 
@@ -150,36 +150,38 @@ def _judge(recorders: Sequence[Recorder], rows: Sequence[Row], where: str) -> No
 
 
 def _record(
-    program: Program, recorders: Sequence[Recorder], content: Checkpoint, rows: Sequence[Row], clock: Clock
+    trainer: Trainer, recorders: Sequence[Recorder], content: Checkpoint, rows: Sequence[Row], clock: Timer
 ) -> None:
     """Evaluate all trials, and write metrics and a checkpoint of each that is sound."""
     if all(recorder.problem for recorder in recorders):
         return
     rates = {
-        "steps_per_second": clock.per_second(program.epoch_steps),
-        "updates_per_second": clock.per_second(program.epoch_updates),
+        "steps_per_second": clock.per_second(trainer.epoch_steps),
+        "updates_per_second": clock.per_second(trainer.epoch_updates),
     }
     keys = [recorder.evaluation_key(_step(content.state)) for recorder in recorders]
-    evaluations = program.evaluations(content.state, keys)
-    trials = zip(recorders, program.split(content.state, content.collection), evaluations, rows, strict=True)
+    evaluations = trainer.evaluations(content.state, keys)
+    trials = zip(recorders, trainer.split(content.state, content.collection), evaluations, rows, strict=True)
     for recorder, (state, collection), episodes, row in trials:
         if not recorder.problem:
             recorder.record(Checkpoint(state, collection, content.seconds), episodes, rates | row)
 
 
-def _announce(recorder: Recorder, program: Program, state: TrainState, collection: Collection, run_dir: Path) -> None:
+def _announce(
+    recorder: Recorder, trainer: Trainer, state: TrainState, collection: CollectorState, run_dir: Path
+) -> None:
     """What is about to be done, before it takes long: task, limit and threshold, memory, devices."""
-    config, setup, say = program.config, program.setup, recorder.say
-    say(f"{config.env.id} ({config.env.backend}) on {program.trial_devices} {program.chosen[0].platform} device(s)")
+    config, static, say = trainer.config, trainer.static, recorder.say
+    say(f"{config.env.id} ({config.env.backend}) on {trainer.trial_devices} {trainer.chosen[0].platform} device(s)")
     for name, limit in config.algo.constraint_limits.items():
-        threshold = float(limit_controller.threshold_from_limit(limit, config.algo.gamma, setup.episode_length))
+        threshold = float(limit_controller.threshold_from_limit(limit, config.algo.gamma, static.episode_length))
         say(
-            f"{name}: limit {limit:g} an episode of {setup.episode_length} steps, gamma {config.algo.gamma:g}: "
+            f"{name}: limit {limit:g} an episode of {static.episode_length} steps, gamma {config.algo.gamma:g}: "
             f"threshold {threshold:.3f}"
         )
     here = sum(x.nbytes for x in jax.tree.leaves(collection.replay)) / 2**30
-    size = here * program.trial_devices / len(program.chosen)
-    say(f"replay of {program.rows * config.env.num_envs:,} steps: {size:.3f} GiB")
+    size = here * trainer.trial_devices / len(trainer.chosen)
+    say(f"replay of {trainer.rows * config.env.num_envs:,} steps: {size:.3f} GiB")
     step = _step(state)
     say(f"going on with {run_dir} from step {step:,}" if step else f"results go to {run_dir}")
 

@@ -1,6 +1,6 @@
 """The compiled pieces of one experiment: start, warm-up, epoch and evaluation, placed on devices.
 
-Letters: D devices, N environments over all devices, n = N / D on one, T episode length.
+Notation: D devices, N environments over all devices, n = N / D on one, T episode length.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,32 +12,32 @@ import jax
 
 import envs
 from cvpo_jax.algorithm import init, matmul
-from cvpo_jax.algorithm.state import Collection, Hyper, Metrics, Setup, TrainState
+from cvpo_jax.algorithm.state import CollectorState, Hyperparameters, Metrics, StaticConfig, TrainState
 from cvpo_jax.config.config import Config, Schedule
 from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.experience import rollout
-from cvpo_jax.experience.evaluation import Episodes, make_evaluation
+from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation
 from cvpo_jax.runtime import devices, distributed, memory
 from cvpo_jax.training.epoch import Phase, make_loop, make_phases
 from envs.base import VectorEnv
 
-Parts = tuple[TrainState, Collection]
+Parts = tuple[TrainState, CollectorState]
 """What a checkpoint holds of a trial: one replica of its state, and its collections with a leading axis D."""
 
 
 @dataclass(frozen=True)
-class Program:
+class Trainer:
     """Everything compiled for `config`; states and collections have a leading axis D."""
 
     config: Config
     schedule: Schedule
     chosen: list[jax.Device]
     env: VectorEnv
-    setup: Setup
-    start: Callable[..., tuple[TrainState, Collection]]
+    static: StaticConfig
+    start: Callable[..., tuple[TrainState, CollectorState]]
     warmup: Phase
     epoch: Phase
-    evaluate: Callable[[TrainState, jax.Array], Episodes]
+    evaluate: Callable[[TrainState, jax.Array], EvaluationResult]
 
     @property
     def rows(self) -> int:
@@ -64,14 +64,14 @@ class Program:
     @property
     def trial_devices(self) -> int:
         """Devices a trial is spread over, in all processes."""
-        return len(devices.everywhere(self.chosen))
+        return len(devices.all_devices(self.chosen))
 
     @property
     def configs(self) -> tuple[Config, ...]:
         """The configuration of each trial: here of the only one."""
         return (self.config,)
 
-    def fresh(self) -> tuple[TrainState, Collection]:
+    def fresh(self) -> tuple[TrainState, CollectorState]:
         """State and collections at the start of a run."""
         return self.start(jax.random.PRNGKey(self.config.train.seed))
 
@@ -81,20 +81,20 @@ class Program:
         whole = jax.tree.map(lambda x: jax.ShapeDtypeStruct((self.trial_devices, *x.shape[1:]), x.dtype), collection)
         return jax.eval_shape(devices.first, state), whole
 
-    def split(self, state: TrainState, collection: Collection) -> Iterator[Parts]:
+    def split(self, state: TrainState, collection: CollectorState) -> Iterator[Parts]:
         """Each trial's part of `state` and `collection`."""
         yield devices.first(state), distributed.gather(collection)
 
-    def join(self, parts: Sequence[Parts]) -> tuple[TrainState, Collection]:
+    def join(self, parts: Sequence[Parts]) -> tuple[TrainState, CollectorState]:
         """State and collections on the devices, from the parts of all trials."""
         ((state, collection),) = parts
-        return devices.replicate(state, self.chosen), devices.place(distributed.own(collection), self.chosen)
+        return devices.replicate(state, self.chosen), devices.place(distributed.local_part(collection), self.chosen)
 
     def rows_of(self, metrics: Metrics) -> list[dict[str, float]]:
         """Each trial's metrics."""
         return [{name: float(value[0]) for name, value in metrics.items()}]
 
-    def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[Episodes]:
+    def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[EvaluationResult]:
         """Evaluate each trial under its key."""
         return [self.evaluate(devices.first(state), keys[0])]
 
@@ -108,7 +108,7 @@ def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> Vecto
         options = _env_options(config)
         if config.env.backend == "gymnasium":
             return envs.make(config.env.id, backend="gymnasium", num_envs=num_envs, **options)
-        return envs.vectorise(envs.make(config.env.id, **options), num_envs, staggered=staggered)
+        return envs.vectorize(envs.make(config.env.id, **options), num_envs, staggered=staggered)
     except (ValueError, ImportError) as error:
         raise ConfigError(f"--env.id {config.env.id} --env.backend {config.env.backend}: {error}") from error
 
@@ -125,35 +125,35 @@ def _env_options(config: Config) -> dict[str, Any]:
     return options
 
 
-def build(config: Config) -> Program:
+def build(config: Config) -> Trainer:
     """Make the environments and the functions to compile; raises ConfigError where they do not fit the devices."""
     schedule = config.validate().schedule()
-    chosen = devices.pick(config.train.devices)
-    everywhere = devices.everywhere(chosen)
+    chosen = devices.select(config.train.devices)
+    everywhere = devices.all_devices(chosen)
     for name, value in (("env.num_envs", config.env.num_envs), ("algo.batch_size", config.algo.batch_size)):
         if value % len(everywhere):
             raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(everywhere)} devices")
     env = make_env(config, config.env.num_envs // len(everywhere), staggered=True)
     memory.require_room(env, config.train.replay_size, chosen, 1 / len(everywhere))
     matmul.require(config.algo.products)
-    setup = make_setup(config, env)
+    static = make_static_config(config, env)
     rows = config.train.replay_size // config.env.num_envs
-    loop = partial(make_loop(config, schedule, env, len(everywhere)), axis=devices.AXIS)
-    return Program(
+    loop = partial(make_loop(config, schedule, env, len(everywhere)), axis_name=devices.AXIS_NAME)
+    return Trainer(
         config=config,
         schedule=schedule,
         chosen=chosen,
         env=env,
-        setup=setup,
-        start=partial(_start, config, setup, chosen, devices.parallel(partial(rollout.start, env, rows), everywhere)),
+        static=static,
+        start=partial(_start, config, static, chosen, devices.parallel(partial(rollout.start, env, rows), everywhere)),
         **make_phases(loop, chosen),
         evaluate=make_evaluation(make_env(config, config.eval.episodes), stochastic=config.eval.stochastic),
     )
 
 
-def make_setup(config: Config, env: VectorEnv) -> Setup:
+def make_static_config(config: Config, env: VectorEnv) -> StaticConfig:
     """The static choices of `config` for `env`."""
-    return Setup.from_config(
+    return StaticConfig.from_config(
         config.algo,
         observation_size=env.observation_size,
         action_size=env.action_size,
@@ -163,10 +163,10 @@ def make_setup(config: Config, env: VectorEnv) -> Setup:
 
 
 def _start(
-    config: Config, setup: Setup, chosen: list[jax.Device], start: Callable, key: jax.Array
-) -> tuple[TrainState, Collection]:
+    config: Config, static: StaticConfig, chosen: list[jax.Device], start: Callable, key: jax.Array
+) -> tuple[TrainState, CollectorState]:
     """Fresh state and collections; environments and exploration differ by device, the learner does not."""
     key_learner, key_collection = jax.random.split(key)
-    state = init.init_state(setup, Hyper.from_config(config.algo), key_learner)
-    keys = jax.random.split(key_collection, len(devices.everywhere(chosen)))
-    return devices.replicate(state, chosen), start(distributed.own(keys))
+    state = init.init_train_state(static, Hyperparameters.from_config(config.algo), key_learner)
+    keys = jax.random.split(key_collection, len(devices.all_devices(chosen)))
+    return devices.replicate(state, chosen), start(distributed.local_part(keys))

@@ -1,6 +1,6 @@
 """Loops of very different lengths side by side: a free lane takes the next job instead of waiting for the slowest.
 
-N jobs, L lanes. A vectorised `lax.while_loop` steps all N until the last has finished. Where lengths vary as much as
+N jobs, L lanes. A vectorized `lax.while_loop` steps all N until the last has finished. Where lengths vary as much as
 those of rejection sampling do, that is many times the mean; a queue served by L lanes comes near the mean.
 """
 

@@ -3,7 +3,7 @@
 A pool hands each worker a block of environments. It remembers the actions of the episodes under way: when a worker dies
 or hangs, a new one repeats them and so stands where the old one stood. Only the environment it failed in begins anew.
 
-Letters: N environments, A action dimensions.
+Notation: N environments, A action dimensions.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """What an environment on the host is: one world, stepped in NumPy, that the workers of a pool can run.
 
-Letters: O observation size, A action dimensions, P cost components.
+Notation: O observation size, A action dimensions, P cost components.
 """
 
 from dataclasses import dataclass

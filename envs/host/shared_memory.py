@@ -1,7 +1,7 @@
 """Arrays shared between the process that trains and the workers that step environments.
 
 The memory is an unlinked temporary file, inherited by descriptor: it vanishes with the last process that maps it,
-however that ends. Letters: N environments, O observation size, A action dimensions, P cost components.
+however that ends. Notation: N environments, O observation size, A action dimensions, P cost components.
 """
 
 import mmap

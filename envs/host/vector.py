@@ -3,7 +3,7 @@
 Callbacks are ordered by data dependence: each step needs the serial number that the one before returned, and the host
 refuses a state that is not its latest, because it cannot go back. Under `pmap` every device has a pool of its own.
 
-Letters: N environments (on each device), O observation size, A action dimensions, C constraints, P cost components.
+Notation: N environments (on each device), O observation size, A action dimensions, C constraints, P cost components.
 """
 
 import contextlib

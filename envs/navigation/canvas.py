@@ -1,6 +1,6 @@
 """A canvas in world coordinates: discs, turned boxes, lines, sectors and text, antialiased by drawing larger.
 
-Coordinates are in metres with y upwards, angles in radians, colours RGBA in 0..255.
+Coordinates are in meters with y upwards, angles in radians, colors RGBA in 0..255.
 """
 
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-Colour = tuple[int, int, int, int]
+Color = tuple[int, int, int, int]
 _OVERSAMPLING = 2
 
 
 class Canvas:
-    """A square picture of `size` pixels that shows `half` metres to each side of `centre`."""
+    """A square picture of `size` pixels that shows `half` meters to each side of `center`."""
 
-    def __init__(self, size: int, centre: tuple[float, float], half: float, background: Colour) -> None:
+    def __init__(self, size: int, center: tuple[float, float], half: float, background: Color) -> None:
         self._size = size
         self._pixels = size * _OVERSAMPLING
-        self._centre = centre
+        self._center = center
         self._half = half
         self._image = Image.new("RGB", (self._pixels, self._pixels), background[:3])
         self._draw = ImageDraw.Draw(self._image, "RGBA")
@@ -27,77 +27,75 @@ class Canvas:
         return length * self._pixels / (2 * self._half)
 
     def _at(self, point: np.ndarray) -> tuple[float, float]:
-        x, y = (float(point[axis]) - self._centre[axis] for axis in (0, 1))
+        x, y = (float(point[axis]) - self._center[axis] for axis in (0, 1))
         return self._scale(x + self._half), self._scale(self._half - y)
 
-    def _around(self, centre: np.ndarray, radius: float) -> list[float]:
-        x, y = self._at(centre)
+    def _around(self, center: np.ndarray, radius: float) -> list[float]:
+        x, y = self._at(center)
         reach = self._scale(radius)
         return [x - reach, y - reach, x + reach, y + reach]
 
-    def disc(self, centre: np.ndarray, radius: float, fill: Colour | None, edge: Colour | None = None) -> None:
-        """A disc, with a thin rim of colour `edge`."""
-        self._draw.ellipse(self._around(centre, radius), fill=fill, outline=edge, width=2 * _OVERSAMPLING)
+    def disc(self, center: np.ndarray, radius: float, fill: Color | None, edge: Color | None = None) -> None:
+        """A disc, with a thin rim of color `edge`."""
+        self._draw.ellipse(self._around(center, radius), fill=fill, outline=edge, width=2 * _OVERSAMPLING)
 
-    def ring(self, centre: np.ndarray, radius: float, width: float, colour: Colour) -> None:
+    def ring(self, center: np.ndarray, radius: float, width: float, color: Color) -> None:
         """A ring `width` m wide inside `radius`."""
         pixels = max(1, round(self._scale(width)))
-        self._draw.ellipse(self._around(centre, radius), outline=colour, width=pixels)
+        self._draw.ellipse(self._around(center, radius), outline=color, width=pixels)
 
-    def sector(
-        self, centre: np.ndarray, radius: float, width: float, angle: float, span: float, colour: Colour
-    ) -> None:
+    def sector(self, center: np.ndarray, radius: float, width: float, angle: float, span: float, color: Color) -> None:
         """Part of a ring: `span` rad from `angle` on, anticlockwise."""
         start, end = -np.degrees(angle + span), -np.degrees(angle)
-        self._draw.arc(self._around(centre, radius), start, end, fill=colour, width=max(1, round(self._scale(width))))
+        self._draw.arc(self._around(center, radius), start, end, fill=color, width=max(1, round(self._scale(width))))
 
     def box(
-        self, centre: np.ndarray, half: tuple[float, float], angle: float, fill: Colour, edge: Colour | None = None
+        self, center: np.ndarray, half: tuple[float, float], angle: float, fill: Color, edge: Color | None = None
     ) -> None:
         """A rectangle with half sides `half`, turned by `angle`."""
         cos, sin = np.cos(angle), np.sin(angle)
         corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * half
-        turned = corners @ np.array([[cos, sin], [-sin, cos]]) + np.asarray(centre)[:2]
+        turned = corners @ np.array([[cos, sin], [-sin, cos]]) + np.asarray(center)[:2]
         self._draw.polygon([self._at(corner) for corner in turned], fill=fill, outline=edge, width=_OVERSAMPLING)
 
-    def path(self, points: np.ndarray, colour: Colour, width: float) -> None:
+    def path(self, points: np.ndarray, color: Color, width: float) -> None:
         """A line through `points` `[n, 2]`."""
         if len(points) > 1:
             pixels = max(1, round(self._scale(width)))
-            self._draw.line([self._at(point) for point in points], fill=colour, width=pixels, joint="curve")
+            self._draw.line([self._at(point) for point in points], fill=color, width=pixels, joint="curve")
 
-    def grid(self, spacing: float, colour: Colour) -> None:
+    def grid(self, spacing: float, color: Color) -> None:
         """Lines every `spacing` m."""
         for axis in (0, 1):
-            low, high = self._centre[axis] - self._half, self._centre[axis] + self._half
+            low, high = self._center[axis] - self._half, self._center[axis] + self._half
             for value in np.arange(np.ceil(low / spacing) * spacing, high, spacing):
-                ends = np.array(self._centre) + np.array([[-self._half] * 2, [self._half] * 2])
+                ends = np.array(self._center) + np.array([[-self._half] * 2, [self._half] * 2])
                 ends[:, axis] = value
-                self._draw.line([self._at(end) for end in ends], fill=colour, width=_OVERSAMPLING)
+                self._draw.line([self._at(end) for end in ends], fill=color, width=_OVERSAMPLING)
 
-    def border(self, colour: Colour, pixels: int) -> None:
+    def border(self, color: Color, pixels: int) -> None:
         """A frame along the picture's edge."""
-        self._draw.rectangle([0, 0, self._pixels - 1, self._pixels - 1], outline=colour, width=pixels * _OVERSAMPLING)
+        self._draw.rectangle([0, 0, self._pixels - 1, self._pixels - 1], outline=color, width=pixels * _OVERSAMPLING)
 
-    def text(self, line: int, words: str, colour: Colour) -> None:
+    def text(self, line: int, words: str, color: Color) -> None:
         """A line of text in the top left corner, on a light ground; `line` counts from 0."""
-        _write(self._draw, self._pixels, line, words, colour)
+        _write(self._draw, self._pixels, line, words, color)
 
     def pixels(self) -> np.ndarray:
         """The picture, uint8 `[size, size, 3]`."""
         return np.asarray(self._image.resize((self._size, self._size), Image.Resampling.LANCZOS))
 
 
-def caption(picture: np.ndarray, lines: Sequence[tuple[str, Colour]]) -> np.ndarray:
+def caption(picture: np.ndarray, lines: Sequence[tuple[str, Color]]) -> np.ndarray:
     """A picture, uint8 `[H, W, 3]`, with lines of text in its top left corner."""
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image, "RGBA")
-    for number, (words, colour) in enumerate(lines):
-        _write(draw, image.height, number, words, colour)
+    for number, (words, color) in enumerate(lines):
+        _write(draw, image.height, number, words, color)
     return np.asarray(image)
 
 
-def _write(draw: ImageDraw.ImageDraw, pixels: int, line: int, words: str, colour: Colour) -> None:
+def _write(draw: ImageDraw.ImageDraw, pixels: int, line: int, words: str, color: Color) -> None:
     """A line of text on a light ground in the corner of a picture `pixels` high."""
     height = pixels // 30
     font = ImageFont.load_default(height)
@@ -105,4 +103,4 @@ def _write(draw: ImageDraw.ImageDraw, pixels: int, line: int, words: str, colour
     box = draw.textbbox(corner, words, font=font)
     ground = [box[0] - height / 4, box[1] - height / 5, box[2] + height / 4, box[3] + height / 5]
     draw.rounded_rectangle(ground, radius=height // 5, fill=(255, 255, 255, 200))
-    draw.text(corner, words, font=font, fill=colour)
+    draw.text(corner, words, font=font, fill=color)

@@ -3,7 +3,7 @@
 n places (the robot first), M candidates drawn together. The distribution is the original's
 (Safety-Gymnasium, `RandomGenerator.sample_layout`): uniform in the extents shrunk by the keepout, 100 tries a place,
 then the whole layout starts again. Candidates come in small blocks of which the first valid one is taken, which keeps
-that distribution and lets a vectorised loop end after a few rounds.
+that distribution and lets a vectorized loop end after a few rounds.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class _Search(struct.PyTreeNode):
 def _uniform(seed: jax.Array, rounds: jax.Array, dtype: jnp.dtype) -> jax.Array:
     """Numbers in 0..1, `[2, M]`: a counter hashed with `seed` `[2]`, for crowded layouts need thousands of draws.
 
-    The hash is the 32-bit finaliser "lowbias32", applied twice; it costs a tenth of threefry.
+    The hash is the 32-bit finalizer "lowbias32", applied twice; it costs a tenth of threefry.
     """
     word = jnp.arange(2 * _BLOCK, dtype=jnp.uint32).reshape(2, _BLOCK) + rounds.astype(jnp.uint32) * (2 * _BLOCK)
     for half in (0, 1):
@@ -126,7 +126,7 @@ def _advance(search: _Search, places: Places) -> _Search:
 def sample_layout(key: jax.Array, places: Places) -> jax.Array:
     """Positions `[n, 2]` of all places; NaN if none was found in a million rounds.
 
-    Vectorised, the searches of a batch are served by a queue.
+    Vectorized, the searches of a batch are served by a queue.
     """
     begin, advance = partial(_begin, places=places), partial(_advance, places=places)
 

@@ -12,21 +12,21 @@ import numpy as np
 from brax.envs import State
 from PIL import Image
 
-from envs.navigation.canvas import Canvas, Colour
+from envs.navigation.canvas import Canvas, Color
 from envs.navigation.env import NavigationEnv
 from envs.navigation.lidar import BINS
 from envs.navigation.tasks import circle, run
 from envs.navigation.world import Kind, World
 
-_PAPER: Colour = (250, 249, 246, 255)
-_GRID: Colour = (228, 226, 220, 255)
-_INK: Colour = (40, 40, 40, 255)
-_RED: Colour = (214, 40, 40, 255)
-_BODY: Colour = (188, 44, 60, 255)
-_ARROW: Colour = (24, 60, 130, 255)
-_OTHER: Colour = (150, 130, 110, 255)
-_WALL: Colour = (235, 190, 40, 110)
-_COLOURS: dict[str, Colour] = {
+_PAPER: Color = (250, 249, 246, 255)
+_GRID: Color = (228, 226, 220, 255)
+_INK: Color = (40, 40, 40, 255)
+_RED: Color = (214, 40, 40, 255)
+_BODY: Color = (188, 44, 60, 255)
+_ARROW: Color = (24, 60, 130, 255)
+_OTHER: Color = (150, 130, 110, 255)
+_WALL: Color = (235, 190, 40, 110)
+_COLORS: dict[str, Color] = {
     "goal": (46, 160, 67, 255),
     "hazards": (70, 110, 220, 255),
     "vases": (40, 170, 170, 255),
@@ -86,8 +86,8 @@ def check_suffix(path: Path) -> None:
         raise ValueError(f'cannot draw to "{path.name}": the suffix must be .png or .gif')
 
 
-def _faded(colour: Colour, alpha: float) -> Colour:
-    return (*colour[:3], round(255 * alpha))
+def _faded(color: Color, alpha: float) -> Color:
+    return (*color[:3], round(255 * alpha))
 
 
 class _Episode:
@@ -126,12 +126,12 @@ class _Episode:
             half = self._env.task.kind("circle").size + _MARGIN
         # The view stays over the places and moves where the robot would leave it; without places it follows the robot.
         reach = half - _MARGIN / 2 if self._env.task.kinds else 0.0
-        centre = world.robot.position - np.clip(world.robot.position, -reach, reach)
-        canvas = Canvas(size, (float(centre[0]), float(centre[1])), half, _PAPER)
+        center = world.robot.position - np.clip(world.robot.position, -reach, reach)
+        canvas = Canvas(size, (float(center[0]), float(center[1])), half, _PAPER)
         canvas.grid(0.5, _GRID)
         for axis, place in self._walls():
             for side in (-1, 1):
-                middle = np.array(centre, dtype=float)
+                middle = np.array(center, dtype=float)
                 middle[axis] = side * place
                 canvas.box(middle, (0.03, 3 * half) if axis == 0 else (3 * half, 0.03), 0.0, _WALL)
         return canvas
@@ -150,11 +150,11 @@ class _Episode:
         heading = np.array([np.cos(yaw), np.sin(yaw)])
         left = np.array([-heading[1], heading[0]])
         for shape, (ahead, aside), extent in self._env.robot.OUTLINE:
-            centre = position + ahead * heading + aside * left
+            center = position + ahead * heading + aside * left
             if shape == "disc":
-                canvas.disc(centre, extent[0], _BODY, _INK)
+                canvas.disc(center, extent[0], _BODY, _INK)
             else:
-                canvas.box(centre, extent, yaw, _ARROW, _INK)
+                canvas.box(center, extent, yaw, _ARROW, _INK)
 
     def _lidars(self, canvas: Canvas, world: World, obs: np.ndarray) -> None:
         for ring, name in enumerate(self._env.task.lidars):
@@ -164,8 +164,8 @@ class _Episode:
             for bin_index, reading in enumerate(obs[start : start + BINS]):
                 if reading > 0:
                     angle = float(world.robot.yaw) + bin_index * span
-                    colour = _faded(_COLOURS.get(name, _OTHER), 0.08 + 0.9 * float(reading))
-                    canvas.sector(world.robot.position, radius, _LIDAR_WIDTH, angle, 0.9 * span, colour)
+                    color = _faded(_COLORS.get(name, _OTHER), 0.08 + 0.9 * float(reading))
+                    canvas.sector(world.robot.position, radius, _LIDAR_WIDTH, angle, 0.9 * span, color)
 
     def _words(self, canvas: Canvas, world: World, index: int) -> None:
         canvas.text(0, f"step {int(world.steps)}   return {self._returns[index]:.2f}", _INK)
@@ -174,35 +174,35 @@ class _Episode:
 
 
 def _disc(canvas: Canvas, kind: Kind, world: World) -> None:
-    colour = _COLOURS.get(kind.name, _OTHER)
-    for centre in world.objects[kind.name]:
-        canvas.disc(centre, kind.size, _faded(colour, 0.28), _faded(colour, 0.8))
+    color = _COLORS.get(kind.name, _OTHER)
+    for center in world.objects[kind.name]:
+        canvas.disc(center, kind.size, _faded(color, 0.28), _faded(color, 0.8))
 
 
 def _solid(canvas: Canvas, kind: Kind, world: World) -> None:
-    for centre in world.objects[kind.name]:
-        canvas.disc(centre, kind.size, _COLOURS[kind.name], _INK)
+    for center in world.objects[kind.name]:
+        canvas.disc(center, kind.size, _COLORS[kind.name], _INK)
 
 
 def _rim(canvas: Canvas, kind: Kind, world: World) -> None:
-    for centre in world.objects[kind.name]:
-        canvas.disc(centre, kind.size, _faded(_COLOURS[kind.name], 0.08))
-        canvas.ring(centre, kind.size, 0.03, _COLOURS[kind.name])
+    for center in world.objects[kind.name]:
+        canvas.disc(center, kind.size, _faded(_COLORS[kind.name], 0.08))
+        canvas.ring(center, kind.size, 0.03, _COLORS[kind.name])
 
 
 def _boxes(canvas: Canvas, kind: Kind, world: World) -> None:
-    for centre, rotation in zip(world.bodies.position, world.bodies.rotation, strict=True):
-        canvas.box(centre, (kind.size, kind.size), _yaw(rotation), _faded(_COLOURS[kind.name], 0.85), _INK)
+    for center, rotation in zip(world.bodies.position, world.bodies.rotation, strict=True):
+        canvas.box(center, (kind.size, kind.size), _yaw(rotation), _faded(_COLORS[kind.name], 0.85), _INK)
 
 
 def _push_box(canvas: Canvas, kind: Kind, world: World) -> None:
     """A cube with a post over each vertical edge."""
-    centre, yaw, half = np.asarray(world.bodies.position[0]), _yaw(np.asarray(world.bodies.rotation[0])), kind.size
+    center, yaw, half = np.asarray(world.bodies.position[0]), _yaw(np.asarray(world.bodies.rotation[0])), kind.size
     cos, sin = np.cos(yaw), np.sin(yaw)
     for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
-        corner = centre[:2] + half * np.array([cos * x - sin * y, sin * x + cos * y])
-        canvas.box(corner, (half / 2, half / 2), yaw, _COLOURS[kind.name], _INK)
-    canvas.box(centre, (half, half), yaw, _COLOURS[kind.name], _INK)
+        corner = center[:2] + half * np.array([cos * x - sin * y, sin * x + cos * y])
+        canvas.box(corner, (half / 2, half / 2), yaw, _COLORS[kind.name], _INK)
+    canvas.box(center, (half, half), yaw, _COLORS[kind.name], _INK)
 
 
 def _yaw(quaternion: np.ndarray) -> float:
@@ -211,12 +211,12 @@ def _yaw(quaternion: np.ndarray) -> float:
 
 
 def _buttons(canvas: Canvas, kind: Kind, world: World) -> None:
-    """Grey while the timer runs, which is when they are invisible to the robot and cost nothing."""
+    """Gray while the timer runs, which is when they are invisible to the robot and cost nothing."""
     live = world.memory["timer"] == 0
-    for index, centre in enumerate(world.objects[kind.name]):
+    for index, center in enumerate(world.objects[kind.name]):
         if index == world.memory["goal_button"]:
-            canvas.disc(centre, kind.size + 0.03, _COLOURS["goal"])
-        canvas.disc(centre, kind.size, _COLOURS[kind.name] if live else (170, 170, 170, 255), _INK)
+            canvas.disc(center, kind.size + 0.03, _COLORS["goal"])
+        canvas.disc(center, kind.size, _COLORS[kind.name] if live else (170, 170, 170, 255), _INK)
 
 
 _DRAW: dict[str, Callable[[Canvas, Kind, Any], None]] = {

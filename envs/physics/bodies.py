@@ -26,7 +26,7 @@ class BodyKind:
 
     mass: float  # kg
     inertia: tuple[float, float, float]  # kg m^2 about the body's axes
-    offsets: tuple[tuple[float, float, float], ...]  # g centres of boxes, m
+    offsets: tuple[tuple[float, float, float], ...]  # g centers of boxes, m
     halves: tuple[tuple[float, float, float], ...]  # g half extents, m
     travel: float | None = None  # m, radius of the circle that a weld carries it round on; None: it has no weld
 
@@ -48,7 +48,7 @@ class BodyKind:
 
     @property
     def rest_height(self) -> float:
-        """Height (m) of the centre at rest: on the floor, sunk in until the soft contacts carry the weight."""
+        """Height (m) of the center at rest: on the floor, sunk in until the soft contacts carry the weight."""
         stiffness, _ = reference_gains()
         edges, depth = 40 * len(self.halves), 0.0
         for _ in range(50):
@@ -112,12 +112,12 @@ def boxes(kind: BodyKind, body: Bodies, origin: jax.Array) -> Box:
     """The g boxes of one body, positions relative to `origin` `[3]`."""
     axes = jnp.swapaxes(quaternion.matrix(body.rotation), 0, 1)
     offsets = aligned(kind.offsets, body.position, 1)
-    centres = jax.vmap(lambda offset: body.position - origin + to_world(axes, offset))(offsets)
-    return Box(centres, jnp.broadcast_to(axes, (len(kind.halves), *axes.shape)), aligned(kind.halves, body.position, 1))
+    centers = jax.vmap(lambda offset: body.position - origin + to_world(axes, offset))(offsets)
+    return Box(centers, jnp.broadcast_to(axes, (len(kind.halves), *axes.shape)), aligned(kind.halves, body.position, 1))
 
 
 def weld_target(travel: float, body: Bodies, time: jax.Array) -> jax.Array:
-    """Where the weld of one body, `travel` (m) round, pulls its centre at `time` `[]` (s) after the reset, `[3]`."""
+    """Where the weld of one body, `travel` (m) round, pulls its center at `time` `[]` (s) after the reset, `[3]`."""
     lift = jnp.full_like(time, WELD_HEIGHT)
     return body.home + jnp.stack([travel * jnp.sin(time), travel * jnp.cos(time), lift])
 

@@ -74,7 +74,7 @@ def _mass_matrix() -> np.ndarray:
     return total
 
 
-def _centres() -> np.ndarray:
+def _centers() -> np.ndarray:
     masses = np.array([np.prod(shape.size) for shape in _CHASSIS])
     chassis = masses @ np.array([shape.offset for shape in _CHASSIS]) / np.sum(masses)
     return np.array([chassis, _WHEELS[0].offset, _WHEELS[1].offset, (0.0, 0.0, 0.0)])
@@ -157,7 +157,7 @@ def model() -> RobotModel:
         damping=np.array([0.0] * 6 + [_DAMPING] * 5),
         linear=_LINEAR,
         angular=_ANGULAR,
-        centres=_centres(),
+        centers=_centers(),
         spheres=shapes(Shape(3, (0.0, 0.0, 0.0), (_RADIUS,))),
         boxes=shapes(*_CHASSIS),
         wheels=shapes(*_WHEELS),

@@ -32,9 +32,9 @@ def sphere_sphere(first: jax.Array, first_radius: jax.Array, second: jax.Array, 
     return _single(distance, first + (first_radius + distance / 2) * normal, normal)
 
 
-def sphere_box(centre: jax.Array, radius: jax.Array, box: Box) -> Contacts:
-    """One contact of a sphere about `centre` `[3]` with a box. Both may come in either order: the cone is symmetric."""
-    local = to_local(box.axes, centre - box.position)
+def sphere_box(center: jax.Array, radius: jax.Array, box: Box) -> Contacts:
+    """One contact of a sphere about `center` `[3]` with a box. Both may come in either order: the cone is symmetric."""
+    local = to_local(box.axes, center - box.position)
     clamped = jnp.clip(local, -box.half, box.half)
     gap = clamped - local
     length = _norm(gap)
@@ -55,15 +55,15 @@ def box_pillar(box: Box, pillar: jax.Array, pillar_radius: float) -> Contacts:
     """One contact of a box with an upright cylinder about `pillar` `[2]`.
 
     MuJoCo's general convex routine returns a point and normal near those of least overlap; here they are exact, with
-    the pillar as a sphere at the height of the box's centre.
+    the pillar as a sphere at the height of the box's center.
     """
-    centre = jnp.concatenate([pillar, box.position[2:]])
-    return sphere_box(centre, jnp.asarray(pillar_radius, pillar.dtype), box)
+    center = jnp.concatenate([pillar, box.position[2:]])
+    return sphere_box(center, jnp.asarray(pillar_radius, pillar.dtype), box)
 
 
-def wheel_sphere(hub: jax.Array, axes: jax.Array, size: jax.Array, centre: jax.Array, radius: jax.Array) -> Contacts:
+def wheel_sphere(hub: jax.Array, axes: jax.Array, size: jax.Array, center: jax.Array, radius: jax.Array) -> Contacts:
     """One contact of a cylinder along its x axis, `size` (radius, half width), with a sphere outside it."""
-    local = to_local(axes, centre - hub)
+    local = to_local(axes, center - hub)
     across = jnp.sqrt(jnp.square(local[1]) + jnp.square(local[2]))
     rim = jnp.minimum(across, size[0]) / jnp.maximum(across, 1e-12)
     nearest = jnp.concatenate([jnp.clip(local[:1], -size[1], size[1]), rim * local[1:]])
@@ -117,13 +117,13 @@ def _on_floor(depth: jax.Array, lowest: jax.Array) -> Contacts:
     return Contacts(depth, lowest - 0.5 * depth[:, None] * up, up)
 
 
-def floor_sphere(centre: jax.Array, radius: jax.Array) -> Contacts:
+def floor_sphere(center: jax.Array, radius: jax.Array) -> Contacts:
     """One contact of a sphere with the floor z = 0."""
-    lowest = centre - radius * _up(centre)
+    lowest = center - radius * _up(center)
     return _on_floor(lowest[2:], lowest[None])
 
 
-def floor_wheel(centre: jax.Array, axis: jax.Array, radius: float, half_width: float) -> Contacts:
+def floor_wheel(center: jax.Array, axis: jax.Array, radius: float, half_width: float) -> Contacts:
     """Two contacts of a cylinder with the floor z = 0, at the lowest point of each of its two rims.
 
     `axis` `[3]` is its unit axis. MuJoCo's further two points exist only for a cylinder that lies on its side.
@@ -132,5 +132,5 @@ def floor_wheel(centre: jax.Array, axis: jax.Array, radius: float, half_width: f
     down = along[2] * along - _up(axis)
     rim = down * (radius / _norm(down))
     reach = half_width * along
-    points = jnp.stack([centre + rim + reach, centre + rim - reach])
+    points = jnp.stack([center + rim + reach, center + rim - reach])
     return _on_floor(points[:, 2], points)

@@ -35,7 +35,7 @@ class _Pair(NamedTuple):
 
     @property
     def lift(self) -> jax.Array:
-        """From the reference box's centre to its face, in the frame, `[3]` m."""
+        """From the reference box's center to its face, in the frame, `[3]` m."""
         return self.half[2] * aligned([0.0, 0.0, 1.0], self.half, 1)
 
 

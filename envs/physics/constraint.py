@@ -35,15 +35,15 @@ from envs.physics.scene import Scene
 
 
 def _placed(frames: Frames, shapes: Shapes) -> tuple[jax.Array, jax.Array]:
-    """Centres `[s, 3]` and axes `[s, 3, 3]` of shapes."""
+    """Centers `[s, 3]` and axes `[s, 3, 3]` of shapes."""
     axes, origin = take(frames.axes, shapes.part), take(frames.origin, shapes.part)
     offset = aligned(shapes.offset, origin[0], 1)
     return origin + jax.vmap(to_world)(axes, offset), axes
 
 
 def _robot_boxes(frames: Frames, shapes: Shapes) -> Box:
-    centre, axes = _placed(frames, shapes)
-    return Box(centre, axes, aligned(shapes.size, centre[0], 1))
+    center, axes = _placed(frames, shapes)
+    return Box(center, axes, aligned(shapes.size, center[0], 1))
 
 
 def _each(pair: Callable[..., Contacts], first: tuple[Any, ...], second: Any) -> Contacts:
@@ -64,16 +64,16 @@ def _wheels(frames: Frames, shapes: Shapes) -> tuple[jax.Array, jax.Array, jax.A
 
 def _obstacle_contacts(scene: Scene, robot: RobotModel, frames: Frames, obstacles: jax.Array) -> Contacts:
     """One contact of each shape with each obstacle at `obstacles` `[o, 3]`: `[s o]`, spheres first."""
-    centres, _ = _placed(frames, robot.spheres)
-    radii = jnp.asarray(robot.spheres.size[:, 0], centres.dtype)
-    radius = jnp.asarray(scene.obstacle_radius, centres.dtype)
+    centers, _ = _placed(frames, robot.spheres)
+    radii = jnp.asarray(robot.spheres.size[:, 0], centers.dtype)
+    radius = jnp.asarray(scene.obstacle_radius, centers.dtype)
 
-    def beside(obstacle: jax.Array, centre: jax.Array) -> jax.Array:
+    def beside(obstacle: jax.Array, center: jax.Array) -> jax.Array:
         """A pillar is round about the height of whatever touches it."""
-        return obstacle if scene.obstacle == "button" else jnp.concatenate([obstacle[:2], centre[2:]])
+        return obstacle if scene.obstacle == "button" else jnp.concatenate([obstacle[:2], center[2:]])
 
-    def ball(centre: jax.Array, own: jax.Array, obstacle: jax.Array) -> Contacts:
-        return collision.sphere_sphere(centre, own, beside(obstacle, centre), radius)
+    def ball(center: jax.Array, own: jax.Array, obstacle: jax.Array) -> Contacts:
+        return collision.sphere_sphere(center, own, beside(obstacle, center), radius)
 
     def solid(box: Box, obstacle: jax.Array) -> Contacts:
         contacts = collision.sphere_box(beside(obstacle, box.position), radius, box)
@@ -83,7 +83,7 @@ def _obstacle_contacts(scene: Scene, robot: RobotModel, frames: Frames, obstacle
         return collision.wheel_sphere(hub, axes, size, beside(obstacle, hub), radius)
 
     groups = [
-        _each(ball, (centres, radii), obstacles),
+        _each(ball, (centers, radii), obstacles),
         _each(solid, (_robot_boxes(frames, robot.boxes),), obstacles),
     ]
     if robot.wheels is not None:
@@ -108,10 +108,10 @@ def _obstacle_rows(scene: Scene, robot: RobotModel, frames: Frames, obstacles: j
 
 def _body_contacts(robot: RobotModel, frames: Frames, solids: Box) -> Contacts:
     """Contacts of every shape with each of the g boxes of one body: of spheres, SLOTS a pair of boxes, of wheels."""
-    centres, _ = _placed(frames, robot.spheres)
-    radii = jnp.asarray(robot.spheres.size[:, 0], centres.dtype)
+    centers, _ = _placed(frames, robot.spheres)
+    radii = jnp.asarray(robot.spheres.size[:, 0], centers.dtype)
     groups = [
-        _each(collision.sphere_box, (centres, radii), solids),
+        _each(collision.sphere_box, (centers, radii), solids),
         all_box_box(_robot_boxes(frames, robot.boxes), solids),
     ]
     if robot.wheels is not None:
@@ -161,11 +161,11 @@ def robot_floor_rows(robot: RobotModel, frames: Frames, height: jax.Array) -> Ro
     """Contacts of wheels and of spheres with the floor, `height` `[]` m below the robot's origin."""
     assert robot.wheels is not None
     hubs, axes = _placed(frames, robot.wheels)
-    centres, _ = _placed(frames, robot.spheres)
+    centers, _ = _placed(frames, robot.spheres)
     lift = height * aligned([0.0, 0.0, 1.0], hubs[0], 1)
     radius, width = (float(length) for length in robot.wheels.size[0])
     wheels = jax.vmap(lambda hub, axis: collision.floor_wheel(hub + lift, axis, radius, width))(hubs, axes[:, 0])
-    balls = jax.vmap(collision.floor_sphere)(centres + lift, jnp.asarray(robot.spheres.size[:, 0], centres.dtype))
+    balls = jax.vmap(collision.floor_sphere)(centers + lift, jnp.asarray(robot.spheres.size[:, 0], centers.dtype))
     contacts = _listed(*(Contacts(*(flat(leaf, 2) for leaf in group)) for group in (wheels, balls)))
     contacts = contacts._replace(position=contacts.position - lift)
     part = np.concatenate([np.repeat(robot.wheels.part, 2), robot.spheres.part])

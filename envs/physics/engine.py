@@ -22,7 +22,7 @@ from envs.physics.bodies import Bodies
 from envs.physics.constraint import contact_rows, ground_rows, smooth_terms
 from envs.physics.constraint_rows import as_problem, joined
 from envs.physics.linalg import add_up, aligned, apply
-from envs.physics.newton import minimise
+from envs.physics.newton import minimize
 from envs.physics.robot import RobotModel
 from envs.physics.scene import Scene
 
@@ -58,16 +58,16 @@ def _circles(robot: RobotModel, state: Any, duration: float) -> tuple[jax.Array,
     motion = robot.velocity(state)
     speed = jnp.sqrt(jnp.sum(jnp.square(motion[:2])))
     spin = jnp.maximum(jnp.abs(motion[robot.spin]), _SPIN)
-    centres = robot.origin(state)[:2] + rotate(jnp.asarray(offset, speed.dtype), state.yaw)
-    return centres, radius + _LEEWAY + duration * (speed + spin * lever)
+    centers = robot.origin(state)[:2] + rotate(jnp.asarray(offset, speed.dtype), state.yaw)
+    return centers, radius + _LEEWAY + duration * (speed + spin * lever)
 
 
 def _gaps(
     scene: Scene, robot: RobotModel, state: Any, scenery: Scenery, duration: float
 ) -> tuple[jax.Array, jax.Array]:
     """Room (m) left at least before the robot could touch obstacles `[o]` and bodies `[m]` within `duration` (s)."""
-    centres, radii = _circles(robot, state, duration)
-    apart = jnp.sqrt(jnp.sum(jnp.square(scenery.obstacles[:, None] - centres), axis=-1))
+    centers, radii = _circles(robot, state, duration)
+    apart = jnp.sqrt(jnp.sum(jnp.square(scenery.obstacles[:, None] - centers), axis=-1))
     to_obstacles = jnp.min(apart - radii, axis=1) - scene.obstacle_radius
     if scene.body is None:
         return to_obstacles, jnp.zeros(0)
@@ -76,7 +76,7 @@ def _gaps(
     def gap(body: Bodies) -> jax.Array:
         turn = quaternion.matrix(body.rotation)
         lean = kind.extent[2] * jnp.sqrt(jnp.sum(jnp.square(turn[2, :2])))
-        away = centres - body.position[:2]
+        away = centers - body.position[:2]
         local = jnp.abs(away[:, :1] * turn[0, :2] + away[:, 1:] * turn[1, :2])
         local = local - jnp.asarray(kind.extent[:2], turn.dtype)
         drift = duration * jnp.sqrt(jnp.sum(jnp.square(body.velocity[:2])))
@@ -145,7 +145,7 @@ def _together(
         placed = jnp.concatenate([near, height], axis=1) - origin
         rows, hits, bumps = contact_rows(scene, robot, robot.frames(state), origin, bodies, placed)
         mass, force, velocity = smooth_terms(scene, robot, state, action, bodies, time)
-        return minimise(as_problem(rows, mass, force, velocity), start, iterations), hits, bumps
+        return minimize(as_problem(rows, mass, force, velocity), start, iterations), hits, bumps
 
     def step(inputs: _Inputs) -> tuple[Any, Bodies, Touch]:
         first, chosen = _nearest(inputs.gaps[0], beside), _nearest(inputs.gaps[1], slots)
@@ -197,7 +197,7 @@ def _sliding(scene: Scene, timestep: float, substeps: int) -> Callable[[Bodies],
         mass, force = movable.quadratic(kind, body, jnp.zeros((), body.position.dtype))
         velocity = jnp.concatenate([body.velocity, body.angular])
         problem = as_problem(joined([ground_rows(kind, body)]), mass, force, velocity)
-        acceleration = minimise(problem, start, _BODY_ITERATIONS)
+        acceleration = minimize(problem, start, _BODY_ITERATIONS)
         return movable.advance(body, acceleration, timestep), acceleration
 
     def step(body: Bodies) -> Bodies:

@@ -1,7 +1,7 @@
 """Small vectors and matrices, component axes first.
 
 Every array may have further axes behind those named, of many bodies or environments: in this order every operation runs
-on full vectors. For the same reason sums are written out, as XLA's reductions on a CPU are not vectorised over the axes
+on full vectors. For the same reason sums are written out, as XLA's reductions on a CPU are not vectorized over the axes
 behind the one they sum over; and so are products, as accelerators round what they multiply as matrices to 10 bits.
 """
 

@@ -1,6 +1,6 @@
 """MuJoCo's constraint problem, by Newton's method with exact line search.
 
-n degrees of freedom, c contacts, r = 6 c rows. Minimised over the acceleration a, with M and b of the unconstrained
+n degrees of freedom, c contacts, r = 6 c rows. Minimized over the acceleration a, with M and b of the unconstrained
 motion (and of welds, which are quadratic too):
 
     1/2 a' M a - b' a + 1/2 sum over contacts and their ten edges of D min(e, 0)^2,   e = u_0 +- mu_i u_i,  u = J a + o
@@ -99,7 +99,7 @@ def solve_positive(system: jax.Array) -> jax.Array:
 
 
 def _line_search(edges: jax.Array, run: jax.Array, slope: jax.Array, curve: jax.Array, idle: jax.Array) -> jax.Array:
-    """The step `[]` that minimises along a direction in which `edges` `[e]` change by `run` `[e]` a unit.
+    """The step `[]` that minimizes along a direction in which `edges` `[e]` change by `run` `[e]` a unit.
 
     `slope` and `curve` `[]` are the smooth part's. Where `idle` `[]` the step is 1.
     """
@@ -131,7 +131,7 @@ def _kernel() -> Callable[..., jax.Array] | None:
         return None
 
 
-def minimise(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
+def minimize(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
     """The acceleration `[n]` after `iterations` Newton steps from `start` `[n]`, or before, where none changes it.
 
     That is where a full step leaves every edge on its side: between the kinks the problem is quadratic.

@@ -31,7 +31,7 @@ def run_newton(
     *,
     interpret: bool = False,
 ) -> jax.Array:
-    """The minimum `[n, N]` of 1/2 a' M a - b' a + 1/2 sum min(E a + o, 0)^2 as `newton.minimise` finds it.
+    """The minimum `[n, N]` of 1/2 a' M a - b' a + 1/2 sum min(E a + o, 0)^2 as `newton.minimize` finds it.
 
     From `mass` M `[n, n, N]`, `force` b `[n, N]`, `edges` E `[e, n, N]`, `offset` o `[e, N]` and `start` `[n, N]`.
     `interpret` runs it on any machine, slowly.

@@ -25,7 +25,7 @@ class Point(RobotModel):
         return jnp.concatenate([state.position, jnp.zeros_like(state.yaw)[None]])
 
     def frames(self, state: PointState) -> Frames:
-        """Of its one part, whose origin is the sphere's centre."""
+        """Of its one part, whose origin is the sphere's center."""
         cos, sin = jnp.cos(state.yaw), jnp.sin(state.yaw)
         zero, one = jnp.zeros_like(cos), jnp.ones_like(cos)
 
@@ -79,7 +79,7 @@ def model() -> RobotModel:
         damping=np.array([point.LINEAR_DAMPING, point.LINEAR_DAMPING, point.YAW_DAMPING]),
         linear=planar[None],
         angular=turning[None],
-        centres=np.array([[moment / mass, 0.0, 0.0]]),
+        centers=np.array([[moment / mass, 0.0, 0.0]]),
         spheres=shapes(Shape(0, (0.0, 0.0, 0.0), (point.SPHERE_RADIUS,), _ROLLING)),
         boxes=shapes(Shape(0, (point.ARROW_OFFSET, 0.0, 0.0), (point.ARROW_HALF,) * 3, ROUGH)),
         wheels=None,

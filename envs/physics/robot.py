@@ -62,7 +62,7 @@ class RobotModel(abc.ABC):
     damping: np.ndarray  # [n]
     linear: np.ndarray  # [p, 3, n] velocities of the parts' origins, in the robot's own frame
     angular: np.ndarray  # [p, 3, n] their angular velocities
-    centres: np.ndarray  # [p, 3] m, the parts' centres of mass from their origins
+    centers: np.ndarray  # [p, 3] m, the parts' centers of mass from their origins
     spheres: Shapes
     boxes: Shapes
     wheels: Shapes | None  # that roll on the floor, one a part
@@ -101,8 +101,8 @@ class RobotModel(abc.ABC):
 
     @cached_property
     def inverse_weights(self) -> np.ndarray:
-        """Mean inverse masses `[p]` (1/kg) of the parts at their centres of mass: they scale contacts' softness."""
-        swung = np.swapaxes(np.cross(np.swapaxes(self.angular, 1, 2), self.centres[:, None]), 1, 2)
+        """Mean inverse masses `[p]` (1/kg) of the parts at their centers of mass: they scale contacts' softness."""
+        swung = np.swapaxes(np.cross(np.swapaxes(self.angular, 1, 2), self.centers[:, None]), 1, 2)
         jacobian = self.linear + swung
         inverse = np.linalg.inv(self.mass)
         return np.trace(jacobian @ inverse @ np.swapaxes(jacobian, 1, 2), axis1=1, axis2=2) / 3

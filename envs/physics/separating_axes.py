@@ -27,7 +27,7 @@ class Overlap(NamedTuple):
 
 
 def select(rows: jax.Array, index: jax.Array) -> jax.Array:
-    """`rows[index]` of `[n, ...]` without a gather, which does not vectorise."""
+    """`rows[index]` of `[n, ...]` without a gather, which does not vectorize."""
     chosen = rows[0]
     for which in range(1, rows.shape[0]):
         chosen = jnp.where(index == which, rows[which], chosen)

@@ -1,6 +1,6 @@
 """One genuine Safety-Gymnasium environment, flat: Box observations and actions in [-1, 1].
 
-Knows nothing of JAX: it runs in worker processes. Letters: O observation size, A action dimensions, P cost components.
+Knows nothing of JAX: it runs in worker processes. Notation: O observation size, A action dimensions, P cost components.
 """
 
 import difflib
@@ -42,7 +42,7 @@ class SafetyGymnasiumEnv:
             compat.choose_renderer()
         self._fixed_seed = fixed_seed
         box = self._env.action_space
-        self._centre = (np.float64(box.low) + box.high) / 2
+        self._center = (np.float64(box.low) + box.high) / 2
         self._half = (np.float64(box.high) - box.low) / 2
         self.spec = HostSpec(
             observation_size=self.reset(0).size,
@@ -57,7 +57,7 @@ class SafetyGymnasiumEnv:
 
     def step(self, action: np.ndarray) -> HostStep:
         """One step under `action` `[A]` in [-1, 1], scaled to the range of the actuators."""
-        scaled = self._centre + self._half * np.asarray(action, np.float64)
+        scaled = self._center + self._half * np.asarray(action, np.float64)
         observation, reward, cost, terminated, truncated, info = self._env.step(scaled)
         # A navigation task leaves out costs that cannot arise just now; velocity tasks name none, and have one.
         missing = 0.0 if hasattr(self._env.unwrapped, "task") else cost

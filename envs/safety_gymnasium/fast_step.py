@@ -79,7 +79,7 @@ def _positions(name: str, kind: Any) -> np.ndarray:
 
 
 def distance(agent: Any, position: np.ndarray) -> float:
-    """Metres in the plane from the agent to `position` `[2]` or `[3]`, as `BaseAgent.dist_xy`."""
+    """Meters in the plane from the agent to `position` `[2]` or `[3]`, as `BaseAgent.dist_xy`."""
     x, y, _ = lookups(agent.engine).position("agent").tolist()
     right, up = float(position[0]) - x, float(position[1]) - y
     return math.sqrt(right * right + up * up)

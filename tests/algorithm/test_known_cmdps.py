@@ -10,7 +10,7 @@ from toy import Bandit, Chain, ToyEnv
 from cvpo_jax import AlgoConfig
 from cvpo_jax.algorithm import init
 from cvpo_jax.algorithm.limit_controller import TARGET_SHARE
-from cvpo_jax.algorithm.state import Hyper, Setup
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.experience import replay, rollout
 from cvpo_jax.experience.evaluation import make_evaluation
@@ -21,16 +21,16 @@ LIMIT = 6.0
 
 def solve(env: ToyEnv, algo: AlgoConfig, updates: int):
     """Train on `env` with two updates a step of all environments; returns the final state."""
-    setup = Setup.from_config(
+    static = StaticConfig.from_config(
         algo,
         observation_size=env.observation_size,
         action_size=env.action_size,
         num_constraints=1,
         episode_length=env.episode_length,
     )
-    state = init.init_state(setup, Hyper.from_config(algo), jax.random.PRNGKey(0))
+    state = init.init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(0))
     collection = rollout.start(env, 200, jax.random.PRNGKey(1))
-    state, collection, _ = rollout.collect(env, state, collection, steps=20, random=True, axis=None)
+    state, collection, _ = rollout.collect(env, state, collection, steps=20, random=True, axis_name=None)
 
     draw = partial(
         replay.sample,
@@ -42,10 +42,10 @@ def solve(env: ToyEnv, algo: AlgoConfig, updates: int):
 
     def iteration(carry, key):
         state, collection = carry
-        state, collection, _ = rollout.collect(env, state, collection, steps=1, random=False, axis=None)
+        state, collection, _ = rollout.collect(env, state, collection, steps=1, random=False, axis_name=None)
 
         def learn(state, key):
-            return update(state, draw(collection.replay, key, gamma=state.hyper.gamma))
+            return update(state, draw(collection.replay, key, gamma=state.hyperparameters.gamma))
 
         state, metrics = jax.lax.scan(learn, state, jax.random.split(key))
         return (state, collection), metrics

@@ -24,10 +24,10 @@ def test_the_papers_threshold(limit: float, gamma: float, length: int, threshold
 
 def measured(
     episode_cost: float, before: float | None = None, integral: float = 0.5, reference: float = 0.0
-) -> limit_controller.Controller:
+) -> limit_controller.ControllerState:
     """A controller that saw episodes of this cost for long, or lately after others."""
     fast, slow = episode_cost / T, (episode_cost if before is None else before) / T
-    return limit_controller.Controller(*(jnp.array([value]) for value in (fast, slow, slow, integral, reference)))
+    return limit_controller.ControllerState(*(jnp.array([value]) for value in (fast, slow, slow, integral, reference)))
 
 
 def test_pressure_rises_with_the_measured_cost_and_falls_with_slack() -> None:

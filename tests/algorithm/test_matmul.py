@@ -10,7 +10,7 @@ from cvpo_jax import AlgoConfig, ConfigError
 from cvpo_jax.algorithm import matmul
 from cvpo_jax.algorithm.matmul import product_of
 from cvpo_jax.algorithm.networks import Critics
-from cvpo_jax.algorithm.state import Setup, TrainState
+from cvpo_jax.algorithm.state import StaticConfig, TrainState
 from cvpo_jax.algorithm.update import update_critics
 
 rounded = product_of("bfloat16")
@@ -50,13 +50,13 @@ def test_critics_of_rounded_products_are_near_the_exact_ones() -> None:
 
 def test_critics_learn_with_rounded_products() -> None:
     algo = AlgoConfig(hidden=(16, 16), samples=8, batch_size=16, products="bfloat16")
-    setup = Setup.from_config(algo, observation_size=3, action_size=2, num_constraints=1, episode_length=100)
+    static = StaticConfig.from_config(algo, observation_size=3, action_size=2, num_constraints=1, episode_length=100)
 
     def learn(state: TrainState, _: None) -> tuple[TrainState, jax.Array]:
         state, metrics = update_critics(state, make_batch(), state.key, None)
         return state, metrics["critic/loss"]
 
-    state, losses = jax.jit(lambda state: jax.lax.scan(learn, state, None, length=200))(make_state(setup=setup))
+    state, losses = jax.jit(lambda state: jax.lax.scan(learn, state, None, length=200))(make_state(static=static))
     assert losses[-1] < 0.5 * losses[0]
     assert state.critics["params"]["VmapCritic_0"]["Dense_0"]["kernel"].dtype == jnp.float32
 

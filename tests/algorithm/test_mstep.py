@@ -8,10 +8,10 @@ import pytest
 
 from cvpo_jax.algorithm import gaussian, mstep
 from cvpo_jax.algorithm.gaussian import Gaussian
-from cvpo_jax.algorithm.state import Multipliers
+from cvpo_jax.algorithm.state import KLMultipliers
 
-LOOSE = Multipliers(jnp.float32(1e3), jnp.float32(1e3))
-TIGHT = Multipliers(jnp.float32(0.01), jnp.float32(0.002))
+LOOSE = KLMultipliers(jnp.float32(1e3), jnp.float32(1e3))
+TIGHT = KLMultipliers(jnp.float32(0.01), jnp.float32(0.002))
 
 
 def apply(params: dict[str, jax.Array], observation: jax.Array) -> Gaussian:
@@ -22,7 +22,7 @@ def apply(params: dict[str, jax.Array], observation: jax.Array) -> Gaussian:
     return Gaussian(jnp.tile(params["mean"], (states, 1)), jnp.broadcast_to(scale, (states, *scale.shape)))
 
 
-def solve(full: bool, bounds: Multipliers, iterations: int = 4000):
+def solve(full: bool, bounds: KLMultipliers, iterations: int = 4000):
     """Fit from N(0, I) to random weights; returns the problem, the fitted Gaussian and the metrics."""
     lower = jnp.zeros((2, 2)) if full else jnp.zeros(0)
     params = {"mean": jnp.zeros(2), "log_diagonal": jnp.zeros(2), "lower": lower}
@@ -33,7 +33,7 @@ def solve(full: bool, bounds: Multipliers, iterations: int = 4000):
     problem = mstep.Problem(observation, action, weights, old, bounds)
     optimizer = optax.adam(optax.exponential_decay(3e-2, 1000, 0.3))
     fit = jax.jit(mstep.fit, static_argnums=(0, 2), static_argnames="iterations")
-    multipliers = Multipliers(jnp.zeros(()), jnp.zeros(()))
+    multipliers = KLMultipliers(jnp.zeros(()), jnp.zeros(()))
     params, _, multipliers, metrics = fit(
         apply,
         params,
@@ -81,8 +81,8 @@ def test_both_bounds_hold_and_bind(full: bool) -> None:
 
 
 def test_multipliers_are_projected_at_every_step() -> None:
-    multipliers = Multipliers(jnp.float32(0.01), jnp.float32(mstep.MAX_MULTIPLIER))
-    kl = Multipliers(jnp.float32(0.0), jnp.float32(1e9))
+    multipliers = KLMultipliers(jnp.float32(0.01), jnp.float32(mstep.MAX_MULTIPLIER))
+    kl = KLMultipliers(jnp.float32(0.0), jnp.float32(1e9))
     moved = mstep.step_multipliers(multipliers, kl, TIGHT, jnp.float32(1.0))
     assert moved.mean == 0
     assert moved.covariance == mstep.MAX_MULTIPLIER

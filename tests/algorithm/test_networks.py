@@ -14,7 +14,7 @@ INITIAL_STD, MAX_STD = 0.3, 0.4
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_fresh_policy_is_centred_with_the_initial_spread(full) -> None:
+def test_a_fresh_policy_is_centerd_with_the_initial_spread(full) -> None:
     actor = Actor(3, (16,), full, INITIAL_STD, MAX_STD)
     policy = actor.apply(actor.init(jax.random.PRNGKey(1), OBSERVATION), OBSERVATION)
     diagonal = jnp.diagonal(policy.scale, axis1=-2, axis2=-1) if full else policy.scale
@@ -62,7 +62,7 @@ def test_values_in_blocks_are_those_of_the_batched_product(states, monkeypatch) 
 
 
 def test_what_xla_does_not_count_is_known(monkeypatch) -> None:
-    """The count of the program in blocks and what it leaves out make up that of the batched one."""
+    """The count of the trainer in blocks and what it leaves out make up that of the batched one."""
     critics, actions = Critics(3, (128, 128)), jnp.zeros((64, 16, 2))
     params = critics.init(jax.random.PRNGKey(1), jnp.zeros((64, 5)), actions[:, 0])["params"]["VmapCritic_0"]
 

@@ -8,7 +8,7 @@ from brax.training.types import UInt64
 from learning import make_batch, make_state
 
 from cvpo_jax import AlgoConfig, update_step
-from cvpo_jax.algorithm.state import Setup
+from cvpo_jax.algorithm.state import StaticConfig
 from cvpo_jax.algorithm.update import update
 
 
@@ -51,7 +51,7 @@ def test_a_vmap_over_seeds_equals_each_seed_alone() -> None:
 
 def test_swapping_reward_and_cost_swaps_the_critics() -> None:
     """With the critics' parameters swapped as well, each learns what the other learned."""
-    setup = Setup.from_config(
+    static = StaticConfig.from_config(
         AlgoConfig(hidden=(16, 16), samples=8, cost_critics=2, normalize_observations=False),
         observation_size=3,
         action_size=2,
@@ -64,7 +64,7 @@ def test_swapping_reward_and_cost_swaps_the_critics() -> None:
     def swap(critics):
         return jax.tree.map(lambda x: jnp.concatenate([x[2:], x[:2]]), critics)
 
-    state = make_state(setup=setup)
+    state = make_state(static=static)
     other = state.replace(critics=swap(state.critics))
     learned, _ = jax.jit(update)(state, batch)
     mirrored, _ = jax.jit(update)(other, swapped)

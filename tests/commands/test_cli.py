@@ -36,7 +36,7 @@ def test_a_defect_keeps_its_traceback():
 def test_a_command_gets_the_arguments_given_or_those_of_the_process(monkeypatch):
     seen = []
     assert cli.main(seen.append, ["a", "b"]) == 0
-    monkeypatch.setattr(sys, "argv", ["program", "c"])
+    monkeypatch.setattr(sys, "argv", ["trainer", "c"])
     assert cli.main(seen.append) == 0
     assert seen == [["a", "b"], ["c"]]
 

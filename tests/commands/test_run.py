@@ -33,7 +33,14 @@ def scalars(path):
 
 def test_run_directory_is_complete(tiny_run):
     names = {path.name for path in tiny_run.iterdir()}
-    assert names == {"config.json", "setup.json", "metrics.jsonl", "checkpoints", "tensorboard", "learning_curve.png"}
+    assert names == {
+        "config.json",
+        "static_config.json",
+        "metrics.jsonl",
+        "checkpoints",
+        "tensorboard",
+        "learning_curve.png",
+    }
     config = load_config(tiny_run)
     assert (config.env.id, config.algo.hidden, config.train.devices) == ("SafetyPointCircle1-v0", (16, 16), 1)
     assert config.run_dir == str(tiny_run)

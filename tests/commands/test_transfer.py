@@ -6,7 +6,7 @@ import pytest
 
 import envs
 from cvpo_jax import AlgoConfig, Config, EnvConfig, cli, transfer
-from cvpo_jax.experience.evaluation import Episodes
+from cvpo_jax.experience.evaluation import EvaluationResult
 from envs.host.vector import host_scope
 from envs.parity.matched_starts import PlacedVectorEnv, starts
 
@@ -21,7 +21,7 @@ def run_dir(tmp_path, monkeypatch):
 
         def play(run_dir, *, episodes, repeats, seed):
             assert (run_dir, episodes, repeats, seed) == (tmp_path, 100, 1, 0)
-            return Episodes(*port), Episodes(*genuine)
+            return EvaluationResult(*port), EvaluationResult(*genuine)
 
         monkeypatch.setattr(transfer, "play", play)
         return tmp_path
@@ -53,7 +53,7 @@ def test_the_port_begins_where_the_genuine_environment_does(task_id):
         state, genuine = placed.reset(key), host.reset(key)
         shown = slice(3, None)  # all but the accelerometer, which measures the step before
         np.testing.assert_allclose(state.obs[:, shown], genuine.obs[:, shown], atol=1e-5)
-        expected = jax.eval_shape(envs.vectorise(env, 2).reset, key)
+        expected = jax.eval_shape(envs.vectorize(env, 2).reset, key)
         jax.tree.map(
             lambda leaf, like: np.testing.assert_equal((leaf.shape, leaf.dtype), (like.shape, like.dtype)),
             state,
@@ -87,7 +87,7 @@ def test_several_episodes_from_each_start_are_different_ones_and_averaged():
 
     def evaluate(key):
         noise = jax.random.normal(key, (500,))
-        return Episodes(expected + noise, expected[:, None] - noise[:, None])
+        return EvaluationResult(expected + noise, expected[:, None] - noise[:, None])
 
     played = transfer.repeated(evaluate, jax.random.PRNGKey(3), 16)
     assert played.returns.shape == (500,) and played.costs.shape == (500, 1)

@@ -18,13 +18,13 @@ SHORT = 7
 
 @pytest.fixture(scope="module")
 def vector() -> tuple:
-    env = envs.vectorise(envs.make("SafetyPointGoal0-v0", episode_length=SHORT), 3)
+    env = envs.vectorize(envs.make("SafetyPointGoal0-v0", episode_length=SHORT), 3)
     return env, jax.jit(env.reset), jax.jit(env.step)
 
 
 @pytest.mark.parametrize("task_id", IDS)
 def test_reset_and_step_agree_in_structure(task_id: str) -> None:
-    env = envs.vectorise(envs.make(task_id), 2)
+    env = envs.vectorize(envs.make(task_id), 2)
     state = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
     stepped = jax.eval_shape(env.step, state, jnp.zeros((2, env.action_size)))
     assert jax.tree.structure(state) == jax.tree.structure(stepped)
@@ -58,7 +58,7 @@ def test_an_ended_episode_reports_its_last_step_and_shows_the_next(vector: tuple
 
 
 def test_staggered_episodes_are_spread_over_the_phases() -> None:
-    env = envs.vectorise(Walk(32), 2 * PHASES, staggered=True)
+    env = envs.vectorize(Walk(32), 2 * PHASES, staggered=True)
 
     def step(state: State, _: None) -> tuple[State, jax.Array]:
         state = env.step(state, jnp.zeros((env.num_envs, 1)))
@@ -87,11 +87,11 @@ def test_episodes_are_reproducible_from_their_key(vector: tuple) -> None:
 
 
 def test_a_fixed_layout_is_the_same_in_all_episodes() -> None:
-    env = envs.vectorise(envs.make("SafetyPointGoal1-v0", layout="fixed", seed=3), 2)
+    env = envs.vectorize(envs.make("SafetyPointGoal1-v0", layout="fixed", seed=3), 2)
     states = [jax.jit(env.reset)(jax.random.PRNGKey(seed)) for seed in (0, 1)]
     np.testing.assert_array_equal(states[0].obs, states[1].obs)
     np.testing.assert_array_equal(states[0].obs[0], states[0].obs[1])
-    other = envs.vectorise(envs.make("SafetyPointGoal1-v0", layout="fixed", seed=4), 2)
+    other = envs.vectorize(envs.make("SafetyPointGoal1-v0", layout="fixed", seed=4), 2)
     assert np.any(np.asarray(jax.jit(other.reset)(jax.random.PRNGKey(0)).obs != states[0].obs))
 
 
@@ -121,7 +121,7 @@ def test_the_button_timer_at_reset_is_an_option() -> None:
         (lambda: envs.make("SafetyPointGoal1-v0", layout="always"), "random"),
         (lambda: envs.make("SafetyPointGoal1-v0", constraints=("cost_gremlins",)), "cost_hazards"),
         (lambda: envs.make("SafetyPointGoal1-v0", backend="mujoco"), "gymnasium"),
-        (lambda: envs.vectorise(envs.make("SafetyPointGoal1-v0"), 0), "at least 1"),
+        (lambda: envs.vectorize(envs.make("SafetyPointGoal1-v0"), 0), "at least 1"),
     ],
 )
 def test_bad_requests_get_one_line_with_the_remedy(call, words: str) -> None:
@@ -215,7 +215,7 @@ def test_the_papers_hazards_are_options() -> None:
 
 def test_each_new_episode_is_its_own_environment_s_however_many_begin_at_once() -> None:
     """More than are computed together begin here, in one step and not all of them."""
-    env = envs.vectorise(Walk(32), 40)
+    env = envs.vectorize(Walk(32), 40)
     state = env.reset(jax.random.PRNGKey(0))
     ends = jnp.arange(40) % 8 != 3
     after = jax.jit(env.step)(state.replace(info=state.info | {"length": jnp.where(ends, 1, 99)}), jnp.ones((40, 1)))

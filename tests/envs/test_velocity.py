@@ -38,7 +38,7 @@ def test_cost_is_the_limited_velocity(planar: bool, costs: list[int]) -> None:
 
 
 def test_time_limit_and_fall_are_told_apart() -> None:
-    env = envs.vectorise(VelocityEnv(Glider(), Limit("glider", 1.0), episode_length=2), 2)
+    env = envs.vectorize(VelocityEnv(Glider(), Limit("glider", 1.0), episode_length=2), 2)
     state, step = env.reset(jax.random.PRNGKey(0)), jax.jit(env.step)
     state = step(state, jnp.array([[-1.0, 0.0], [1.0, 0.0]]))
     np.testing.assert_array_equal(state.done, [1.0, 0.0])
@@ -57,7 +57,7 @@ def test_all_six_bodies_are_registered() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(LIMITS))
 def test_brax_bodies_step(name: str) -> None:
-    env = envs.vectorise(envs.make(f"Safety{name}Velocity-v1", episode_length=3), 2)
+    env = envs.vectorize(envs.make(f"Safety{name}Velocity-v1", episode_length=3), 2)
     state, step = jax.jit(env.reset)(jax.random.PRNGKey(0)), jax.jit(env.step)
     structure = jax.tree.structure(state)
     for _ in range(3):

@@ -10,8 +10,8 @@ from toy import Bandit
 
 from cvpo_jax import AlgoConfig
 from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyper, Setup
-from cvpo_jax.experience.evaluation import Episodes, make_evaluation, summarize
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig
+from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation, summarize
 
 
 class Dying(Bandit):
@@ -27,10 +27,10 @@ class Dying(Bandit):
 
 @pytest.fixture(scope="module")
 def state():
-    setup = Setup.from_config(
+    static = StaticConfig.from_config(
         AlgoConfig(hidden=(8,)), observation_size=2, action_size=1, num_constraints=1, episode_length=20
     )
-    return init.init_state(setup, Hyper.from_config(AlgoConfig()), jax.random.PRNGKey(0))
+    return init.init_train_state(static, Hyperparameters.from_config(AlgoConfig()), jax.random.PRNGKey(0))
 
 
 def test_an_episode_is_summed_to_its_time_limit_and_no_further(state) -> None:
@@ -53,7 +53,7 @@ def test_a_stochastic_policy_spreads_and_a_deterministic_one_does_not(state) -> 
 
 
 def test_the_summary_names_each_constraint_and_relates_it_to_its_limit() -> None:
-    episodes = Episodes(jnp.array([1.0, 3.0]), jnp.array([[10.0, 0.0], [20.0, 4.0]]))
+    episodes = EvaluationResult(jnp.array([1.0, 3.0]), jnp.array([[10.0, 0.0], [20.0, 4.0]]))
     row = summarize(episodes, (30.0, 1.0))
     assert row["return_mean"] == 2
     assert row["cost_0_mean"] == 15

@@ -10,7 +10,7 @@ from toy import Bandit, Chain, ToyEnv
 
 from cvpo_jax import AlgoConfig
 from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyper, Setup, TrainState
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState
 from cvpo_jax.experience import rollout
 from cvpo_jax.runtime import devices
 
@@ -21,14 +21,14 @@ STEPS = 50
 
 def make_state(greedy_share: float) -> TrainState:
     algo = AlgoConfig(hidden=(8,), greedy_share=greedy_share, cost_limit=LIMIT)
-    setup = Setup.from_config(algo, observation_size=2, action_size=1, num_constraints=1, episode_length=20)
-    return init.init_state(setup, Hyper.from_config(algo), jax.random.PRNGKey(0))
+    static = StaticConfig.from_config(algo, observation_size=2, action_size=1, num_constraints=1, episode_length=20)
+    return init.init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(0))
 
 
 def collected(env: ToyEnv, state: TrainState, *, random: bool) -> tuple:
     """State and collection after STEPS steps, the count of bad values, and the stored rows `[STEPS, N, ...]`."""
     collection = rollout.start(env, STEPS, jax.random.PRNGKey(1))
-    collect = jax.jit(partial(rollout.collect, env, steps=STEPS, random=random, axis=None))
+    collect = jax.jit(partial(rollout.collect, env, steps=STEPS, random=random, axis_name=None))
     state, collection, bad = collect(state, collection)
     return state, collection, bad, jax.tree.map(np.asarray, collection.replay.data)
 
@@ -47,14 +47,14 @@ def test_the_first_environments_act_by_means_of_average_and_newest_and_the_other
     state, observation = make_state(0.25), jnp.tile(jnp.array([1.0, 0.0]), (4000, 1))
     state = state.replace(average_actor=jax.tree.map(lambda x: x + 0.01, state.actor))
     action = rollout.act(state, observation, jax.random.PRNGKey(2), random=False)
-    average, policy = (state.setup.actor.apply(actor, observation) for actor in (state.average_actor, state.actor))
+    average, policy = (state.static.actor.apply(actor, observation) for actor in (state.average_actor, state.actor))
     assert jnp.abs(average.mean - policy.mean).min() > 1e-3
     np.testing.assert_allclose(action[:500], average.mean[:500], atol=1e-6)
     np.testing.assert_array_equal(action[500:1000], policy.mean[500:1000])
     assert action[1000:].std() == pytest.approx(float(policy.scale[0, 0]), rel=0.1)
     assert jnp.abs(action).max() <= 1
-    assert rollout.greedy_envs(make_state(0.0).setup, 8) == 0
-    assert rollout.greedy_envs(make_state(1.0).setup, 8) == 8
+    assert rollout.greedy_envs(make_state(0.0).static, 8) == 0
+    assert rollout.greedy_envs(make_state(1.0).static, 8) == 8
 
 
 def test_the_warm_up_acts_uniformly_whatever_the_policy() -> None:
@@ -112,7 +112,7 @@ def test_episodes_of_all_devices_are_reported() -> None:
         )
     ]
     both = jax.tree.map(lambda *x: jnp.stack(x), *shares)
-    report = devices.parallel(lambda sums: sums.report(devices.AXIS), devices.pick(2))
+    report = devices.parallel(lambda sums: sums.report(devices.AXIS_NAME), devices.select(2))
     kept, metrics = report(both)
     assert metrics["train/episodes"].tolist() == [4, 4]
     assert metrics["train/return"].tolist() == [3, 3]
@@ -151,6 +151,6 @@ class Broken(Bandit):
 def test_collection_counts_values_that_are_not_finite() -> None:
     env = Broken(NUM_ENVS)
     collection = rollout.start(env, STEPS, jax.random.PRNGKey(1))
-    state, _, bad = rollout.collect(env, make_state(0.5), collection, steps=6, random=True, axis=None)
+    state, _, bad = rollout.collect(env, make_state(0.5), collection, steps=6, random=True, axis_name=None)
     assert bad == 2 * 6
     assert int(state.env_steps) == 6 * NUM_ENVS

@@ -5,14 +5,14 @@ import jax.numpy as jnp
 
 from cvpo_jax import AlgoConfig, Batch
 from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyper, Setup, TrainState
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState
 
 ALGO = AlgoConfig(hidden=(16, 16), samples=8, batch_size=16)
-SETUP = Setup.from_config(ALGO, observation_size=3, action_size=2, num_constraints=1, episode_length=100)
+STATIC = StaticConfig.from_config(ALGO, observation_size=3, action_size=2, num_constraints=1, episode_length=100)
 
 
-def make_state(seed: int = 0, setup: Setup = SETUP) -> TrainState:
-    return init.init_state(setup, Hyper.from_config(ALGO), jax.random.PRNGKey(seed))
+def make_state(seed: int = 0, static: StaticConfig = STATIC) -> TrainState:
+    return init.init_train_state(static, Hyperparameters.from_config(ALGO), jax.random.PRNGKey(seed))
 
 
 def make_batch(seed: int = 0, size: int = 16) -> Batch:

@@ -8,7 +8,7 @@ import pytest
 from toy import Bandit
 
 from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig, bench, cli
-from cvpo_jax.algorithm.state import Hyper
+from cvpo_jax.algorithm.state import Hyperparameters
 from cvpo_jax.profiling import collectives, scaling
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import trainer
@@ -34,9 +34,9 @@ def toys(monkeypatch):
 
 def two_kinds(x):
     """A sum of 24 bytes, a gather of 24, then twice a sum of 4."""
-    total = devices.total(x, devices.AXIS)
-    whole = devices.gather(total, 0, devices.AXIS)
-    return jax.lax.scan(lambda carry, _: (devices.total(carry, devices.AXIS), None), whole.sum(), None, length=2)[0]
+    total = devices.psum(x, devices.AXIS_NAME)
+    whole = devices.gather(total, 0, devices.AXIS_NAME)
+    return jax.lax.scan(lambda carry, _: (devices.psum(carry, devices.AXIS_NAME), None), whole.sum(), None, length=2)[0]
 
 
 def test_exchanges_are_found_in_their_order_on_any_number_of_devices():
@@ -53,13 +53,13 @@ def test_exchanges_are_found_in_their_order_on_any_number_of_devices():
 
 def test_the_exchanges_alone_are_really_carried_out():
     found = collectives.find(two_kinds, jnp.ones((2, 3)), count=2)
-    alone, values = collectives.repeat(found, devices.pick(2), 5)
+    alone, values = collectives.repeat(found, devices.select(2), 5)
     compiled = alone.lower(values).compile()
     text = compiled.as_text()
     assert text.count(" all-reduce(") == 3, "one sum, then two that wait for each other"
     assert text.count(" all-gather(") == 1
     ones = jax.tree.map(lambda x: x + jnp.arange(2.0).reshape(2, *[1] * (x.ndim - 1)), values)
-    (result,) = compiled(devices.place(ones, devices.pick(2)))
+    (result,) = compiled(devices.place(ones, devices.select(2)))
     found = [x.ravel().tolist() for exchanged in result for x in exchanged]
     # Five times, or ten, half of the way from 0 and 1 to their mean.
     near, nearer = 0.5 - 0.5**6, 0.5 - 0.5**11
@@ -69,8 +69,10 @@ def test_the_exchanges_alone_are_really_carried_out():
 def test_an_update_exchanges_gradients_and_the_values_of_sampled_actions():
     update, collection = scaling.on_paper(CONFIG, 256)
     state = jax.eval_shape(
-        lambda: scaling.learner.init_state(
-            trainer.make_setup(CONFIG, Bandit(8)), Hyper.from_config(CONFIG.algo), jax.random.PRNGKey(0)
+        lambda: scaling.learner.init_train_state(
+            trainer.make_static_config(CONFIG, Bandit(8)),
+            Hyperparameters.from_config(CONFIG.algo),
+            jax.random.PRNGKey(0),
         )
     )
     critics, actor = (4 * sum(x.size for x in jax.tree.leaves(tree)) for tree in (state.critics, state.actor))

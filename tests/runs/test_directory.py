@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, TrainConfig
-from cvpo_jax.algorithm.state import Setup
+from cvpo_jax.algorithm.state import StaticConfig
 from cvpo_jax.runs import directory
 
 CONFIG = Config(
@@ -15,12 +15,14 @@ CONFIG = Config(
     algo=AlgoConfig(hidden=(16, 8)),
     train=TrainConfig(seed=7, updates_per_step=1 / 16),
 )
-SETUP = Setup.from_config(CONFIG.algo, observation_size=28, action_size=2, num_constraints=1, episode_length=500)
+STATIC = StaticConfig.from_config(
+    CONFIG.algo, observation_size=28, action_size=2, num_constraints=1, episode_length=500
+)
 
 
 @pytest.fixture
 def described(tmp_path) -> Path:
-    directory.describe(tmp_path, CONFIG, SETUP, 2)
+    directory.describe(tmp_path, CONFIG, STATIC, 2)
     return tmp_path
 
 
@@ -46,21 +48,21 @@ def test_what_is_described_is_read_back(described):
     config = directory.load_config(described)
     assert (config.train.devices, config.run_dir) == (2, str(described))
     assert dataclasses.replace(config, train=CONFIG.train, run_dir="") == CONFIG
-    assert directory.load_setup(described) == SETUP
+    assert directory.load_static_config(described) == STATIC
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path):
-    for load in (directory.load_config, directory.load_setup):
+    for load in (directory.load_config, directory.load_static_config):
         with pytest.raises(ConfigError, match="is not a run directory"):
             load(tmp_path)
 
 
-@pytest.mark.parametrize("spoil", [lambda values: values | {"colour": 3}, lambda values: {}])
+@pytest.mark.parametrize("spoil", [lambda values: values | {"color": 3}, lambda values: {}])
 def test_files_of_another_version_are_told(described, spoil):
-    path = described / "setup.json"
+    path = described / "static_config.json"
     path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
     with pytest.raises(ConfigError, match="another version wrote it"):
-        directory.load_setup(described)
+        directory.load_static_config(described)
 
 
 @pytest.mark.parametrize(("asked", "devices"), [(0, 2), (4, 4)])

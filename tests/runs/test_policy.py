@@ -19,8 +19,8 @@ pytestmark = pytest.mark.xdist_group("tiny_run")  # compiled once, by one worker
 
 def test_a_policy_gives_the_mean_and_with_a_key_a_sample(tiny_run):
     policy, state = load_policy(tiny_run), load_state(tiny_run)
-    observation = jax.random.normal(jax.random.PRNGKey(0), (4000, state.setup.observation_size))[:1].repeat(4000, 0)
-    gaussian = state.setup.actor.apply(state.average_actor, normalize_observation(state, observation[0]))
+    observation = jax.random.normal(jax.random.PRNGKey(0), (4000, state.static.observation_size))[:1].repeat(4000, 0)
+    gaussian = state.static.actor.apply(state.average_actor, normalize_observation(state, observation[0]))
     np.testing.assert_allclose(policy(observation[0]), np.clip(gaussian.mean, -1, 1), atol=1e-6)
     assert policy(observation).shape == (4000, 2)
     sample = policy(observation, jax.random.PRNGKey(1))
@@ -71,7 +71,7 @@ def test_curves_of_several_runs_in_one_picture(tiny_run, tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(tmp_path / "both.png")
     pixels = np.asarray(Image.open(tmp_path / "both.png").convert("RGB"))
     assert min(pixels.shape[:2]) > 500
-    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50, "an empty picture has few colours"
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50, "an empty picture has few colors"
 
 
 def test_table_shows_the_last_evaluation_at_most_so_many_and_the_best(tiny_run):
@@ -92,6 +92,6 @@ def test_a_run_without_evaluations_is_told(tiny_run, tmp_path):
 def test_a_policy_of_rounded_products_is_used_with_exact_ones(tiny_run, tmp_path) -> None:
     copy = tmp_path / "rounded"
     shutil.copytree(tiny_run, copy)
-    stored = json.loads((copy / "setup.json").read_text())
-    (copy / "setup.json").write_text(json.dumps(stored | {"products": "bfloat16"}))
-    assert load_state(copy).setup.products == "float32"
+    stored = json.loads((copy / "static_config.json").read_text())
+    (copy / "static_config.json").write_text(json.dumps(stored | {"products": "bfloat16"}))
+    assert load_state(copy).static.products == "float32"

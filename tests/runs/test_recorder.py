@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from cvpo_jax import Config, TrainConfig
-from cvpo_jax.algorithm.state import Setup
+from cvpo_jax.algorithm.state import StaticConfig
 from cvpo_jax.runs import recorder
-from cvpo_jax.runs.recorder import Recorder, recording
+from cvpo_jax.runs.recorder import Recorder, open_recorder
 from cvpo_jax.runtime import distributed
 
-SETUP = Setup.from_config(Config().algo, observation_size=3, action_size=1, num_constraints=1, episode_length=10)
+STATIC = StaticConfig.from_config(
+    Config().algo, observation_size=3, action_size=1, num_constraints=1, episode_length=10
+)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_the_evaluations_key_follows_from_seed_and_step():
 def test_only_the_first_process_writes(first, tmp_path, monkeypatch):
     monkeypatch.setattr(distributed, "is_first", lambda: first)
     (tmp_path / "metrics.jsonl").write_text('{"step": 5}\n{"step": 9}\n')
-    with recording(tmp_path, Config(), None, setup=SETUP, step=5, num_devices=2, quiet=True) as opened:
+    with open_recorder(tmp_path, Config(), None, static=STATIC, step=5, num_devices=2, quiet=True) as opened:
         opened.say("something")
         opened.progress(6, 1.0, {})
     assert (tmp_path / "config.json").exists() == first
@@ -56,6 +58,6 @@ def test_only_the_first_process_writes(first, tmp_path, monkeypatch):
 
 def test_a_quiet_recorder_says_nothing(tmp_path, capsys):
     for quiet in (True, False):
-        with recording(tmp_path, Config(), None, setup=SETUP, step=0, num_devices=1, quiet=quiet) as opened:
+        with open_recorder(tmp_path, Config(), None, static=STATIC, step=0, num_devices=1, quiet=quiet) as opened:
             opened.say("heard")
         assert capsys.readouterr().out == ("" if quiet else "heard\n")

@@ -35,8 +35,8 @@ def resume(run_dir, *overrides):
 
 def everything(run_dir):
     """All arrays of the latest checkpoint, by path."""
-    program = build(load_config(run_dir))
-    state, collection = jax.eval_shape(program.start, jax.random.PRNGKey(0))
+    trainer = build(load_config(run_dir))
+    state, collection = jax.eval_shape(trainer.start, jax.random.PRNGKey(0))
     one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state)
     with checkpoint.open_checkpoints(run_dir) as manager:
         stored = checkpoint.restore(manager, one, collection)
@@ -71,7 +71,7 @@ def test_a_finished_run_is_extended_under_new_options(copied_run):
     assert rows[4]["seconds"] > rows[3]["seconds"], "time goes on from the last session's"
     config = load_config(copied_run)
     assert (config.train.steps, config.algo.gamma, config.run_dir) == (2700, 0.9, str(copied_run))
-    assert float(load_state(copied_run).hyper.gamma) == pytest.approx(0.9)
+    assert float(load_state(copied_run).hyperparameters.gamma) == pytest.approx(0.9)
     assert int(load_state(copied_run).updates) == 160
 
 

@@ -7,30 +7,30 @@ import pytest
 
 from cvpo_jax import AlgoConfig, ConfigError
 from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Batch, Hyper, Setup
+from cvpo_jax.algorithm.state import Batch, Hyperparameters, StaticConfig
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.runtime import devices
 
-SETUP = Setup.from_config(
+STATIC = StaticConfig.from_config(
     AlgoConfig(hidden=(16, 16), samples=8), observation_size=5, action_size=2, num_constraints=1, episode_length=50
 )
 
 
 def test_pick_takes_as_many_as_asked():
-    assert devices.pick(0) == jax.local_devices()
-    assert devices.pick(2) == jax.local_devices()[:2]
+    assert devices.select(0) == jax.local_devices()
+    assert devices.select(2) == jax.local_devices()[:2]
     with pytest.raises(ConfigError, match=r"--train.devices is 99, but 4 are here"):
-        devices.pick(99)
+        devices.select(99)
 
 
 def test_collectives_on_four_devices():
-    chosen = devices.pick(4)
+    chosen = devices.select(4)
     x = jnp.arange(8.0).reshape(4, 2)
 
     def collect(x):
-        mean = devices.mean(x, devices.AXIS)
-        whole = devices.gather(x, 0, devices.AXIS)
-        return mean, whole, devices.shard(whole, devices.AXIS), devices.count(devices.AXIS)
+        mean = devices.pmean(x, devices.AXIS_NAME)
+        whole = devices.gather(x, 0, devices.AXIS_NAME)
+        return mean, whole, devices.shard(whole, devices.AXIS_NAME), devices.count(devices.AXIS_NAME)
 
     mean, whole, share, count = devices.parallel(collect, chosen)(x)
     assert mean.tolist() == [[3.0, 4.0]] * 4
@@ -42,12 +42,12 @@ def test_collectives_on_four_devices():
 def test_collectives_are_the_identity_outside():
     x = jnp.arange(6.0).reshape(3, 2)
     assert devices.count(None) == 1
-    for y in (devices.mean(x, None), devices.gather(x, 0, None), devices.shard(x, None)):
+    for y in (devices.pmean(x, None), devices.gather(x, 0, None), devices.shard(x, None)):
         assert y.tolist() == x.tolist()
 
 
 def test_replicas_are_placed_as_pmap_returns_them():
-    chosen = devices.pick(2)
+    chosen = devices.select(2)
     tree = {"strong": jnp.ones(3), "weak": jnp.asarray(2.0), "python": 0.5}
     given = devices.replicate(tree, chosen)
     assert given["strong"].shape == (2, 3)
@@ -80,11 +80,11 @@ def random_batch(key, size):
 
 @pytest.mark.parametrize("count", [4, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_update_is_the_same_on_several_devices(count):
-    chosen = devices.pick(count)
-    state = init.init_state(SETUP, Hyper.from_config(AlgoConfig()), jax.random.PRNGKey(0))
+    chosen = devices.select(count)
+    state = init.init_train_state(STATIC, Hyperparameters.from_config(AlgoConfig()), jax.random.PRNGKey(0))
     batch = random_batch(jax.random.PRNGKey(1), 32)
     shards = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
-    spread = devices.parallel(lambda state, batch: update(state, batch, axis=devices.AXIS), chosen)
+    spread = devices.parallel(lambda state, batch: update(state, batch, axis_name=devices.AXIS_NAME), chosen)
     many, metrics_many = jax.block_until_ready(spread(devices.replicate(state, chosen), shards))
     one, metrics_one = jax.jit(update)(state, batch)
     assert devices.all_equal(many)

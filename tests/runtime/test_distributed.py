@@ -155,11 +155,11 @@ def test_tasks_of_a_slurm_step_find_each_other_and_notice_where_their_options_di
 
 def test_alone_a_process_agrees_with_itself():
     assert distributed.is_first()
-    assert distributed.agree(True) and not distributed.agree(False)
+    assert distributed.any_process(True) and not distributed.any_process(False)
     distributed.require_same("anything")
     share = np.arange(6).reshape(3, 2)
     np.testing.assert_array_equal(distributed.gather(share), share)
-    np.testing.assert_array_equal(distributed.own(share), share)
+    np.testing.assert_array_equal(distributed.local_part(share), share)
 
 
 def test_without_a_cluster_the_remedy_is_told(monkeypatch):

@@ -9,15 +9,15 @@ from cvpo_jax.runtime.interrupt import SIGNALS, interruptible
 
 
 def test_nothing_is_requested_without_a_signal():
-    with interruptible() as interruption:
-        assert not interruption.requested
+    with interruptible() as stop:
+        assert not stop.requested
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_first_signal_asks_and_the_second_stops_at_once(number, capfd):
-    with interruptible() as interruption:
+    with interruptible() as stop:
         signal.raise_signal(number)
-        assert interruption.requested
+        assert stop.requested
         assert "once more to stop at once" in capfd.readouterr().err
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
@@ -35,8 +35,8 @@ def test_in_another_thread_it_stands_aside():
     found = []
 
     def work():
-        with interruptible() as interruption:
-            found.append((interruption.requested, signal.getsignal(signal.SIGINT)))
+        with interruptible() as stop:
+            found.append((stop.requested, signal.getsignal(signal.SIGINT)))
 
     before = signal.getsignal(signal.SIGINT)
     thread = threading.Thread(target=work)

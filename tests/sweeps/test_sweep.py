@@ -79,7 +79,7 @@ def test_each_trial_has_a_run_directory_of_its_own(finished):
         assert all(np.isfinite(row["return_mean"]) and np.isfinite(row["cost_mean"]) for row in rows)
         state = load_state(finished / name)
         assert (int(state.env_steps), int(state.updates)) == (192, 8)
-        assert float(state.hyper.kl) == pytest.approx(config.algo.kl)
+        assert float(state.hyperparameters.kl) == pytest.approx(config.algo.kl)
 
 
 def test_the_table_holds_all_settings_and_last_evaluations(finished):

@@ -37,7 +37,7 @@ def toys():
         yield
 
 
-def trained(built: trainer.Program) -> tuple:
+def trained(built: trainer.Trainer) -> tuple:
     """Parts, metrics and evaluations of all trials after the warm-up and one epoch of four updates."""
     state, collection = built.fresh()
     state, collection, _ = built.warmup(state, collection)
@@ -52,7 +52,7 @@ def trained(built: trainer.Program) -> tuple:
 @pytest.fixture(scope="module")
 def together(toys) -> tuple:
     """Three trials on two devices: the second slot of the second device is filled up by a copy."""
-    return trained(population.build(TRIALS, devices.pick(2)))
+    return trained(population.build(TRIALS, devices.select(2)))
 
 
 @pytest.mark.parametrize("index", [1, 2])
@@ -73,14 +73,14 @@ def test_a_trial_is_what_it_is_alone(index, together) -> None:
 
 def test_trials_differ_by_seed_and_by_number(together) -> None:
     states = [state for state, _ in together[0]]
-    assert [float(state.hyper.gamma) for state in states] == pytest.approx([0.99, 0.99, 0.9])
+    assert [float(state.hyperparameters.gamma) for state in states] == pytest.approx([0.99, 0.99, 0.9])
     for first, second in ((0, 1), (1, 2)):
         gaps = jax.tree.map(lambda x, y: np.abs(x - y).max(), states[first].critics, states[second].critics)
         assert max(jax.tree.leaves(gaps)) > 1e-3
 
 
 def test_parts_are_joined_as_they_were_and_go_on_without_compiling_anew(toys) -> None:
-    built = population.build(TRIALS, devices.pick(2))
+    built = population.build(TRIALS, devices.select(2))
     fresh = built.fresh()
     parts = list(built.split(*fresh))
     for shapes, part in zip([built.template()] * 3, parts, strict=True):
@@ -106,7 +106,7 @@ def test_only_seed_limits_and_numbers_may_differ() -> None:
 
 
 def test_environments_of_all_trials_step_as_one_vector_that_resets_only_where_an_episode_ends() -> None:
-    env = population.TrialEnv(lambda num_envs: envs.vectorise(Walk(3), num_envs), 2)
+    env = population.TrialEnv(lambda num_envs: envs.vectorize(Walk(3), num_envs), 2)
     action = jax.random.uniform(jax.random.PRNGKey(1), (3, 2, 1), minval=-1)
     state = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.PRNGKey(0), 3))
     step = jax.jit(jax.vmap(env.step))

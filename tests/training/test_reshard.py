@@ -14,7 +14,7 @@ from cvpo_jax.runs.console import read_metrics
 from cvpo_jax.runs.directory import load_config
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.training import train, trainer
-from cvpo_jax.training.reshard import redistribute
+from cvpo_jax.training.reshard import reshard
 
 NUM_ENVS, ROWS = 12, 5
 
@@ -38,7 +38,7 @@ def by_environment(stored):
 
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_every_environment_keeps_its_state_and_its_steps(count, collection):
-    spread = redistribute(collection, count)
+    spread = reshard(collection, count)
     assert {x.shape[0] for x in jax.tree.leaves(spread)} == {count}
     np.testing.assert_array_equal(
         by_environment(spread.replay.data.reward), by_environment(collection.replay.data.reward)
@@ -48,21 +48,21 @@ def test_every_environment_keeps_its_state_and_its_steps(count, collection):
     np.testing.assert_array_equal(np.ravel(spread.episode.reward), 10 * np.arange(NUM_ENVS))
     assert (spread.replay.position.tolist(), spread.replay.size.tolist()) == ([3] * count, [4] * count)
     assert len(np.unique(spread.key, axis=0)) == count
-    back = redistribute(spread, 2)
+    back = reshard(spread, 2)
     for name in ("env_state", "replay", "episode"):
         jax.tree.map(np.testing.assert_array_equal, getattr(back, name), getattr(collection, name))
 
 
 def test_the_same_number_changes_nothing(collection):
-    assert redistribute(collection, 2) is collection
+    assert reshard(collection, 2) is collection
 
 
 def test_what_cannot_be_shared_is_told(collection):
     with pytest.raises(ConfigError, match="12 environments cannot be shared equally by 5"):
-        redistribute(collection, 5)
+        reshard(collection, 5)
     odd = collection.replace(env_state=collection.env_state.replace(metrics={"pool": np.zeros((2, 1))}))
     with pytest.raises(ConfigError, match="stay on the devices"):
-        redistribute(odd, 4)
+        reshard(odd, 4)
 
 
 @pytest.mark.xdist_group("toys")

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from cvpo_jax.training import timer
-from cvpo_jax.training.timer import Clock
+from cvpo_jax.training.timer import Timer
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def tick(monkeypatch):
 
 
 def test_the_first_epoch_counts_as_training_but_not_for_the_speed(tick):
-    timer = Clock(30.0)
+    timer = Timer(30.0)
     for seconds in (50.0, 2.0, 3.0):
         with timer.epoch():
             tick(seconds)
@@ -33,7 +33,7 @@ def test_the_first_epoch_counts_as_training_but_not_for_the_speed(tick):
 
 
 def test_an_epoch_that_fails_is_not_counted(tick):
-    timer = Clock()
+    timer = Timer()
     with pytest.raises(RuntimeError), timer.epoch():
         tick(5.0)
         raise RuntimeError

@@ -1,7 +1,7 @@
 """Point: a sphere with an arrow, sliding on the plane, thrust along its heading and a yaw servo.
 
 Equations of motion of the original MuJoCo model (`point.xml` of Safety-Gymnasium), written in the body frame, where the
-mass matrix is constant: x along the heading, y to its left, yaw. The centre of mass lies ahead of the body's origin,
+mass matrix is constant: x along the heading, y to its left, yaw. The center of mass lies ahead of the body's origin,
 so that turning couples to y. Euler steps with implicit joint damping.
 """
 
@@ -25,7 +25,7 @@ ARROW_HALF = 0.05
 _SPHERE_MASS = 4 / 3 * jnp.pi * SPHERE_RADIUS**3  # density 1 kg/m^3
 _ARROW_MASS = (2 * ARROW_HALF) ** 3
 MASS = _SPHERE_MASS + _ARROW_MASS
-MASS_MOMENT = _ARROW_MASS * ARROW_OFFSET  # mass times the offset of the centre of mass
+MASS_MOMENT = _ARROW_MASS * ARROW_OFFSET  # mass times the offset of the center of mass
 INERTIA = 0.4 * _SPHERE_MASS * SPHERE_RADIUS**2 + _ARROW_MASS * (2 / 3 * ARROW_HALF**2 + ARROW_OFFSET**2)
 LINEAR_DAMPING = 0.01
 YAW_DAMPING = 0.005

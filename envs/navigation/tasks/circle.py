@@ -24,7 +24,7 @@ class Circle(Task):
         return ("cost_out_of_boundary",) if self.walls else ()
 
     def reward(self, before: World, after: World) -> jax.Array:
-        """Speed around the centre, the more the nearer to the rim."""
+        """Speed around the center, the more the nearer to the rim."""
         (x, y), (u, v) = after.robot.position, after.robot.velocity[:2]
         radius = jnp.sqrt(x**2 + y**2)
         return 0.1 * ((v * x - u * y) / radius) / (1 + jnp.abs(radius - self.kind("circle").size))

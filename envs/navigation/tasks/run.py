@@ -25,7 +25,7 @@ class Run(Task):
         return ("cost_out_of_boundary",)
 
     def reward(self, before: World, after: World) -> jax.Array:
-        """60 times the decrease of the distance to a place a kilometre away.
+        """60 times the decrease of the distance to a place a kilometer away.
 
         Written as a difference of squares: subtracting two float32 distances of 1000 m would leave 6e-5 m of noise.
         """

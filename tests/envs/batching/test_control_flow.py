@@ -17,7 +17,7 @@ from envs.physics import newton, newton_triton
 from envs.physics.collision_boxes import box_box
 from envs.physics.contact import Box, compress
 from envs.physics.linalg import add_up
-from envs.physics.newton import minimise
+from envs.physics.newton import minimize
 
 
 @pytest.fixture
@@ -45,16 +45,16 @@ def test_sums_of_many_and_the_first_entries_that_are_real(both) -> None:
 
 
 def test_newtons_method(both) -> None:
-    both(lambda problem: minimise(problem, jnp.zeros((6, 7)), 20), problems(4, 6, 7), tolerance=1e-5)
+    both(lambda problem: minimize(problem, jnp.zeros((6, 7)), 20), problems(4, 6, 7), tolerance=1e-5)
 
 
 @pytest.mark.parametrize(("size", "contacts"), [(9, 10), (17, 2)])
 def test_the_kernel_finds_what_newtons_method_finds(size: int, contacts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = problems(contacts, size, 3)
-    expected = jax.jit(lambda problem: minimise(problem, jnp.zeros((size, 3)), 20))(problem)
+    expected = jax.jit(lambda problem: minimize(problem, jnp.zeros((size, 3)), 20))(problem)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     monkeypatch.setattr(newton_triton, "run_newton", partial(newton_triton.run_newton, interpret=True))
-    found = jax.jit(partial(lambda problem: minimise(problem, jnp.zeros((size, 3)), 20)))(problem)
+    found = jax.jit(partial(lambda problem: minimize(problem, jnp.zeros((size, 3)), 20)))(problem)
     assert np.ptp(expected, axis=1).min() > 1e-3, "nothing to solve"
     np.testing.assert_allclose(found, expected, atol=3e-6)
 
@@ -95,7 +95,7 @@ def test_the_gate_takes_more_at_a_time(both) -> None:
 @pytest.mark.slow
 def test_an_env_step(both) -> None:
     """Environments started beside a vase, so that they touch it within some steps."""
-    vector = envs.vectorise(envs.make("SafetyPointGoal1-v0"), 8)
+    vector = envs.vectorize(envs.make("SafetyPointGoal1-v0"), 8)
     state = vector.reset(jax.random.PRNGKey(0))
     world = state.pipeline_state
     beside = world.bodies.position[:, 0, :2] - jnp.array([0.22, 0.0])
@@ -103,7 +103,7 @@ def test_an_env_step(both) -> None:
     state = state.replace(pipeline_state=world.replace(robot=robot))
 
     def steps(state: Any) -> Any:
-        fresh = envs.vectorise(envs.make("SafetyPointGoal1-v0"), 8)
+        fresh = envs.vectorize(envs.make("SafetyPointGoal1-v0"), 8)
         ahead = jnp.tile(jnp.array([1.0, 0.0]), (8, 1))
         state, _ = jax.lax.scan(lambda state, _: (fresh.step(state, ahead), None), state, None, length=4)
         return state.pipeline_state.robot.position, state.pipeline_state.bodies.position

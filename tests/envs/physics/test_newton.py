@@ -6,7 +6,7 @@ import numpy as np
 from newton_problems import random_problem
 
 from envs.batching.compaction import only_where
-from envs.physics.newton import Problem, minimise, solve_positive
+from envs.physics.newton import Problem, minimize, solve_positive
 
 
 def objective(problem: Problem, point: jax.Array) -> jax.Array:
@@ -20,7 +20,7 @@ def objective(problem: Problem, point: jax.Array) -> jax.Array:
 def test_the_gradient_vanishes_at_the_solution():
     with jax.enable_x64(True):
         problems = jax.vmap(lambda key: random_problem(key, 3, 5))(jax.random.split(jax.random.PRNGKey(0), 20))
-        points = jax.jit(jax.vmap(lambda problem: minimise(problem, jnp.zeros(5), 15)))(problems)
+        points = jax.jit(jax.vmap(lambda problem: minimize(problem, jnp.zeros(5), 15)))(problems)
         gradients = jax.jit(jax.vmap(jax.grad(objective, argnums=1)))(problems, points)
     assert gradients.dtype == np.float64
     assert np.abs(np.asarray(gradients)).max() < 1e-9
@@ -32,8 +32,8 @@ def test_environments_along_the_last_axis_are_solved_each_for_itself():
     with jax.enable_x64(True):
         problems = jax.vmap(lambda key: random_problem(key, 4, 6))(keys)
         together = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, -1), problems)
-        found = np.asarray(jax.jit(lambda problem: minimise(problem, jnp.zeros((6, 7)), 20))(together))
-        alone = jax.jit(jax.vmap(lambda problem: minimise(problem, jnp.zeros(6), 20)))(problems)
+        found = np.asarray(jax.jit(lambda problem: minimize(problem, jnp.zeros((6, 7)), 20))(together))
+        alone = jax.jit(jax.vmap(lambda problem: minimize(problem, jnp.zeros(6), 20)))(problems)
     np.testing.assert_allclose(found.T, alone, atol=1e-10)
     assert np.ptp(found, axis=1).min() > 1e-3
 
@@ -49,7 +49,7 @@ def test_a_weight_on_one_contact_rests_where_the_edges_carry_it():
         stiffness=jnp.array([stiffness]),
         friction=jnp.ones((1, 5)),
     )
-    found = minimise(problem, jnp.zeros(1), 3)
+    found = minimize(problem, jnp.zeros(1), 3)
     np.testing.assert_allclose(found, [-mass * gravity / (mass + 10 * stiffness)], rtol=1e-6)
 
 

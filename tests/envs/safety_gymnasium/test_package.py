@@ -89,16 +89,16 @@ def test_pictures_are_cut_from_models_with_all_their_uses():
 def test_dataclasses_may_have_array_defaults_meanwhile():
     def define():
         @dataclasses.dataclass
-        class Coloured:
+        class Colored:
             color: np.ndarray = np.ones(3)  # noqa: RUF009
 
-        return Coloured
+        return Colored
 
     with pytest.raises(ValueError, match="mutable default"):
         define()
     with compat.array_defaults_allowed():
-        coloured = define()
-    first, second = coloured(), coloured()
+        colored = define()
+    first, second = colored(), colored()
     first.color[0] = 5
     np.testing.assert_array_equal(second.color, np.ones(3))
     with pytest.raises(ValueError, match="mutable default"):
