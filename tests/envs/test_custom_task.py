@@ -1,4 +1,4 @@
-"""The example of docs/custom_task.md runs as it is printed, and does what it says."""
+"""The example of docs/guide/custom_task.md runs as it is printed, and does what it says."""
 
 import re
 
@@ -11,7 +11,7 @@ from paths import ROOT
 import envs
 from envs.navigation import render
 
-PAGE = ROOT / "docs" / "custom_task.md"
+PAGE = ROOT / "docs" / "guide" / "custom_task.md"
 
 
 @pytest.fixture(scope="module")
