@@ -4,8 +4,7 @@ import envs._mjx  # noqa: F401  (first: it keeps an import of Brax quiet)
 from cvpo_jax.algorithm.estep import DualSolution, solve_dual
 from cvpo_jax.algorithm.state import Batch, TrainState
 from cvpo_jax.algorithm.update import update_step
-from cvpo_jax.config.config import Config
-from cvpo_jax.config.sections import AlgoConfig, ConfigError, EnvConfig, EvalConfig, TrainConfig
+from cvpo_jax.config import AlgoConfig, Config, ConfigError, EnvConfig, EvalConfig, TrainConfig
 from cvpo_jax.runs.policy import load_policy
 from cvpo_jax.training.train import train
 

@@ -21,12 +21,12 @@ import jax.numpy as jnp
 from cvpo_jax import cli
 from cvpo_jax.algorithm import mstep, networks, update
 from cvpo_jax.algorithm.gaussian import stratified_noise
-from cvpo_jax.algorithm.state import Batch, CollectorState, KLMultipliers, TrainState
-from cvpo_jax.config.config import Config
+from cvpo_jax.algorithm.state import Batch, KLMultipliers, TrainState
+from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.load import load_experiment, parse_overrides
-from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.experience import rollout
 from cvpo_jax.experience.replay import Replay
+from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.profiling import host_envs, scaling
 from cvpo_jax.profiling.reset_cost import ResetCost, measure_resets
 from cvpo_jax.profiling.timing import Measurement, Window, compiled, measure, table
@@ -130,7 +130,7 @@ def _example(trainer: Trainer, state: TrainState, collection: CollectorState) ->
 
 def _sampled_values(state: TrainState, batch: Batch, key: jax.Array) -> jax.Array:
     old = state.static.actor.apply(state.old_actor, batch.policy_observation)
-    noise = stratified_noise(key, old.mean.shape[0], state.static.samples, state.static.action_size)
+    noise = stratified_noise(key, old.mean.shape[0], state.static.algo.samples, state.static.action_size)
     return update.sampled_values(state, old, batch.policy_observation, noise)[1]
 
 
@@ -185,7 +185,7 @@ def count_flops(trainer: Trainer, state: TrainState, collection: CollectorState)
     analysis = jax.jit(update.update).lower(state, batch).compile().cost_analysis() or {}
     uncounted = 0.0
     if trainer.chosen[0].platform == "cpu":
-        uncounted = networks.uncounted_operations(values.shape, state.static.action_size, state.static.hidden)
+        uncounted = networks.uncounted_operations(values.shape, state.static.action_size, state.static.algo.hidden)
     return float(analysis.get("flops", float("nan"))) + uncounted
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import ConfigError
 from cvpo_jax.runs.checkpoint import CheckpointError
 from cvpo_jax.training.train import TrainingError
 from envs.host.pool import HostError

@@ -9,7 +9,8 @@ from pathlib import Path
 import jax
 
 from cvpo_jax import cli
-from cvpo_jax.config.sections import Backend, ConfigError
+from cvpo_jax.config import ConfigError
+from cvpo_jax.config.sections import Backend
 from cvpo_jax.experience.evaluation import make_evaluation, summarize
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.checkpoint import Which, step_or_best

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from cvpo_jax import cli
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import ConfigError
 from cvpo_jax.runs.console import Row, read_metrics
 from cvpo_jax.runs.directory import load_config
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cvpo_jax import cli, sweep
-from cvpo_jax.config.config import Config
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.runtime import compilation_cache, devices
 from cvpo_jax.runtime.interrupt import StopRequest
 from cvpo_jax.sweeps import trials

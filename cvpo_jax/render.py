@@ -18,8 +18,8 @@ import numpy as np
 from brax.envs import State
 
 from cvpo_jax import cli
-from cvpo_jax.config.config import Config
-from cvpo_jax.config.sections import Backend, ConfigError
+from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config.sections import Backend
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.policy import Policy, load_policy
 from cvpo_jax.runtime import compilation_cache
@@ -57,7 +57,7 @@ class RenderedEpisode(NamedTuple):
 
 
 def on_port(config: Config, policy: Policy, wish: RenderRequest) -> Iterator[RenderedEpisode]:
-    """EvaluationResult on the port, drawn from above; a still shows the whole way of its episode."""
+    """Episodes on the port, drawn from above; a still shows the whole way of its episode."""
     vector = make_env(config, 1)
     env = vector.env if isinstance(vector, CompiledVectorEnv) else None
     if not isinstance(env, NavigationEnv):
@@ -92,7 +92,7 @@ def _make_roll(env: NavigationEnv, policy: Policy, steps: int) -> Callable[[jax.
 
 
 def in_genuine(config: Config, policy: Policy, wish: RenderRequest) -> Iterator[RenderedEpisode]:
-    """EvaluationResult in the genuine environment, filmed by a camera of MuJoCo; raises RenderingError without GL."""
+    """Episodes in the genuine environment, filmed by a camera of MuJoCo; raises RenderingError without GL."""
     camera = wish.camera or ("track" if "Velocity" in config.env.id else "fixedfar")
     try:
         env = SafetyGymnasiumEnv(

@@ -15,8 +15,7 @@ import numpy as np
 from scipy import stats
 
 from cvpo_jax import cli
-from cvpo_jax.config.config import Config
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.runs.console import Row, read_metrics
 from cvpo_jax.runs.directory import load_config
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cvpo_jax import cli
-from cvpo_jax.config.config import Config
+from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.load import load_experiment, parse_overrides
-from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.plot import plot_run, table
 from cvpo_jax.runs.directory import load_config
 from cvpo_jax.runtime import compilation_cache, distributed, launcher, memory
@@ -55,8 +54,8 @@ def _resumed(run_dir: Path, experiment: Config | None) -> Config:
         raise ConfigError(
             f"{run_dir} is a run of {stored.env.id}, not of {experiment.env.id}: leave the experiment out"
         )
-    # Unless the command line names a number, as many devices as before: `rundir.resumable` fills it in.
-    train = dataclasses.replace(stored.train, devices=0)
+    # Unless the command line names a number, as many devices as before: `directory.resumable` fills it in.
+    train = dataclasses.replace(stored.train, devices=None)
     return dataclasses.replace(stored, train=train, run_dir=str(run_dir))
 
 

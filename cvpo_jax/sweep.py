@@ -15,16 +15,15 @@ from pathlib import Path
 import jax
 
 from cvpo_jax import cli
-from cvpo_jax.config.config import Config
+from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.load import load_experiment, parse_overrides
-from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.runtime import compilation_cache, devices, interrupt
 from cvpo_jax.runtime.interrupt import StopRequest
 from cvpo_jax.sweeps import trials
 from cvpo_jax.sweeps.trials import PROBLEM, Group, Trial
 from cvpo_jax.training import population, trainer
 from cvpo_jax.training.train import train_trials
-from cvpo_jax.training.trainer import Trainer
+from cvpo_jax.training.trial_set import TrialSet
 
 USAGE = "python -m cvpo_jax.sweep EXPERIMENT --seeds N [--grid SECTION.OPTION=V1,V2 ...]"
 DESCRIPTION = (
@@ -149,13 +148,13 @@ def fitting(members: Group, chosen: Sequence[jax.Device]) -> int:
     return max(1, int(USABLE_MEMORY * memory(chosen[0]) / trial_bytes(built)))
 
 
-def build(members: Group, chosen: Sequence[jax.Device]) -> Trainer:
+def build(members: Group, chosen: Sequence[jax.Device]) -> TrialSet:
     """The program of a group, on no more devices than it has trials."""
     configs = [trial.config for trial in members.trials]
     return population.build(configs, list(chosen[: len(configs)])) if compiled(members) else trainer.build(configs[0])
 
 
-def trial_bytes(built: Trainer) -> int:
+def trial_bytes(built: TrialSet) -> int:
     """Bytes of the arrays that a trial keeps on its devices."""
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(built.template()))
 

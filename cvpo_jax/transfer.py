@@ -22,7 +22,7 @@ import jax
 import numpy as np
 
 from cvpo_jax import cli
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import ConfigError
 from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation, reset_key
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.policy import load_state

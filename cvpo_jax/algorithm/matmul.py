@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from cvpo_jax.config.sections import ConfigError, Precision
+from cvpo_jax.config import ConfigError
+from cvpo_jax.config.sections import Precision
 
 Product = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -42,7 +43,7 @@ def require(precision: Precision) -> None:
         jax.block_until_ready(jax.jit(gradient)(kernels))
     except jax.errors.JaxRuntimeError as error:
         raise ConfigError(
-            f"--algo.products is {precision}: this {jax.default_backend()} cannot multiply these; use float32"
+            f"--algo.matmul_dtype is {precision}: this {jax.default_backend()} cannot multiply these; use float32"
         ) from error
 
 

@@ -29,14 +29,14 @@ class Actor(nn.Module):
     full: bool
     initial_std: float
     max_std: float
-    products: Precision = "float32"
+    matmul_dtype: Precision = "float32"
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> Gaussian:
         """Map observations `[..., O]` to a Gaussian over actions `[..., A]`."""
         hidden = observation
         for width in self.hidden:
-            hidden = nn.relu(nn.Dense(width, dot_general=dense_product(self.products))(hidden))
+            hidden = nn.relu(nn.Dense(width, dot_general=dense_product(self.matmul_dtype))(hidden))
         small = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")
         mean = jnp.tanh(nn.Dense(self.action_size, kernel_init=small)(hidden))
         span = self.max_std - MIN_STD
@@ -57,12 +57,12 @@ class Critic(nn.Module):
     """One action value. The observation's half of the first layer is computed once for all actions of a state."""
 
     hidden: Sequence[int]
-    products: Precision = "float32"
+    matmul_dtype: Precision = "float32"
 
     @nn.compact
     def __call__(self, observation: jax.Array, action: jax.Array) -> jax.Array:
         """Value `[B]` of actions `[B, A]`, or `[B, K]` of actions `[B, K, A]`, at observations `[B, O]`."""
-        product = dense_product(self.products)
+        product = dense_product(self.matmul_dtype)
         hidden = nn.Dense(self.hidden[0], dot_general=product)(observation)
         if action.ndim > observation.ndim:
             hidden = hidden[..., None, :]
@@ -77,7 +77,7 @@ class Critics(nn.Module):
 
     count: int
     hidden: Sequence[int]
-    products: Precision = "float32"
+    matmul_dtype: Precision = "float32"
 
     @nn.compact
     def __call__(self, observation: jax.Array, action: jax.Array) -> jax.Array:
@@ -89,15 +89,15 @@ class Critics(nn.Module):
             in_axes=None,
             out_axes=0,
             axis_size=self.count,
-        )(self.hidden, self.products)
+        )(self.hidden, self.matmul_dtype)
         if action.ndim == observation.ndim or self.is_initializing():
             return ensemble(observation, action)
         batched = jax.vmap(
-            lambda params, *of: Critic(self.hidden, self.products, parent=None).apply({"params": params}, *of),
+            lambda params, *of: Critic(self.hidden, self.matmul_dtype, parent=None).apply({"params": params}, *of),
             (0, None, None),
         )
         arguments = (ensemble.variables["params"], observation, action)
-        in_blocks = partial(values_in_blocks, product=product_of(self.products))
+        in_blocks = partial(values_in_blocks, product=product_of(self.matmul_dtype))
         return jax.lax.platform_dependent(*arguments, cpu=in_blocks, default=batched)
 
 

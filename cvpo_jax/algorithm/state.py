@@ -1,37 +1,26 @@
-"""What flows through the trainer: transitions, batches and the training state.
+"""The training state, and what an update learns from.
 
-Notation: B states in a batch, K sampled actions a state, C constraints, A action dimensions, O observation size,
-N environments, T episode length, D devices.
+Notation: B states in a batch, C constraints, A action dimensions, O observation size, T episode length.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from brax.envs import State as EnvState
+from brax.training.acme import running_statistics
 from brax.training.acme.running_statistics import RunningStatisticsState
 from brax.training.types import UInt64
 from flax import struct
 
 from cvpo_jax.algorithm.estep import Duals
-from cvpo_jax.algorithm.limit_controller import ControllerState
+from cvpo_jax.algorithm.limit_controller import ControllerState, LimitController, initial_controller
 from cvpo_jax.algorithm.networks import Actor, Critics
-from cvpo_jax.config.sections import AlgoConfig, Precision
+from cvpo_jax.algorithm.optimizer import OptimizerState, make_optimizer
+from cvpo_jax.config import AlgoConfig, ControllerConfig, roles
 
 Params = Any
 Metrics = dict[str, jax.Array]
-
-
-class Transition(struct.PyTreeNode):
-    """One environment step of N environments; `observation` is the one the action was chosen from."""
-
-    observation: jax.Array  # [N, O]
-    action: jax.Array  # [N, A], clipped to the box
-    reward: jax.Array  # [N]
-    cost: jax.Array  # [N, C]
-    done: jax.Array  # [N] 1 where the episode ended by itself
-    truncation: jax.Array  # [N] 1 where it ended by its time limit
 
 
 class Batch(struct.PyTreeNode):
@@ -47,10 +36,10 @@ class Batch(struct.PyTreeNode):
 
 
 class Hyperparameters(struct.PyTreeNode):
-    """Hyperparameters that are numbers: arrays `[]`, so that trials with different values share one program."""
+    """The options declared as numbers: arrays `[]`, so that trials with different values share one program."""
 
     gamma: jax.Array
-    kl: jax.Array
+    kl_estep: jax.Array
     kl_mean: jax.Array
     kl_covariance: jax.Array
     actor_lr: jax.Array
@@ -58,78 +47,67 @@ class Hyperparameters(struct.PyTreeNode):
     multiplier_lr: jax.Array
     target_rate: jax.Array
     old_policy_rate: jax.Array
-    average_rate: jax.Array
+    ema_rate: jax.Array
     cost_limit: jax.Array  # [C] mean undiscounted cost of an episode
 
     @classmethod
     def from_config(cls, algo: AlgoConfig) -> "Hyperparameters":
         """The numbers of `algo` as float32 arrays."""
-        scalars = {name: jnp.float32(getattr(algo, name)) for name in cls.__dataclass_fields__ if name != "cost_limit"}
-        return cls(cost_limit=jnp.asarray(algo.cost_limits, jnp.float32), **scalars)
+        values = {name: jnp.float32(getattr(algo, name)) for name in roles.numbers(AlgoConfig)}
+        return cls(**values | {"cost_limit": jnp.asarray(algo.cost_limits, jnp.float32)})
+
+
+def without_numbers(algo: AlgoConfig) -> AlgoConfig:
+    """`algo` without what trials of one compiled program may differ in: equal for two that share it."""
+    zeros: dict[str, Any] = dict.fromkeys(roles.numbers(AlgoConfig), 0.0)
+    return replace(algo, constraints={}, **zeros)
 
 
 @dataclass(frozen=True)
 class StaticConfig:
-    """What is static: sizes and choices that shape the compiled program."""
+    """What is static: the environment's sizes and the options that shape the compiled program."""
 
     observation_size: int
     action_size: int
     num_constraints: int
     episode_length: int
-    hidden: tuple[int, ...]
-    samples: int
-    mstep_iterations: int
-    full_covariance: bool
-    initial_std: float
-    max_std: float
-    greedy_share: float
-    cost_critics: int
-    cost_aggregate: str
-    controlled: bool
-    normalize_observations: bool
-    reward_critics: int = 2
-    products: Precision = "float32"
-    free_updates: int = 0
+    algo: AlgoConfig
+    """Without its numbers, which are `Hyperparameters`."""
+    controller: ControllerConfig
 
     @classmethod
-    def from_config(
-        cls, algo: AlgoConfig, *, observation_size: int, action_size: int, num_constraints: int, episode_length: int
-    ) -> "StaticConfig":
-        """The choices of `algo` for an environment of these sizes."""
-        return cls(
-            observation_size=observation_size,
-            action_size=action_size,
-            num_constraints=num_constraints,
-            episode_length=episode_length,
-            hidden=algo.hidden,
-            samples=algo.samples,
-            mstep_iterations=algo.mstep_iterations,
-            full_covariance=algo.covariance == "full",
-            initial_std=algo.initial_std,
-            max_std=algo.max_std,
-            greedy_share=algo.greedy_share,
-            reward_critics=algo.reward_critics,
-            cost_critics=algo.cost_critics,
-            cost_aggregate=algo.cost_aggregate,
-            controlled=algo.limit_mode == "measured",
-            normalize_observations=algo.normalize_observations,
-            products=algo.products,
-            free_updates=algo.free_updates,
-        )
+    def from_config(cls, algo: AlgoConfig, controller: ControllerConfig | None = None, **sizes: int) -> "StaticConfig":
+        """The options of `algo` for an environment of these sizes: the four fields above that are numbers."""
+        return cls(**sizes, algo=without_numbers(algo), controller=controller or ControllerConfig())
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The environment's sizes, as `from_config` takes them."""
+        names = ("observation_size", "action_size", "num_constraints", "episode_length")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def actor(self) -> Actor:
         """The policy's network."""
-        return Actor(self.action_size, self.hidden, self.full_covariance, self.initial_std, self.max_std, self.products)
+        algo = self.algo
+        return Actor(
+            action_size=self.action_size,
+            hidden=algo.hidden,
+            full=algo.covariance == "full",
+            initial_std=algo.initial_std,
+            max_std=algo.max_std,
+            matmul_dtype=algo.matmul_dtype,
+        )
 
     @property
     def critics(self) -> Critics:
         """The critics' network: those of reward, then those of each cost."""
-        return Critics(self.reward_critics + self.num_constraints * self.cost_critics, self.hidden, self.products)
+        count = self.algo.reward_critics + self.num_constraints * self.algo.cost_critics
+        return Critics(count, self.algo.hidden, self.algo.matmul_dtype)
 
 
 class KLMultipliers(struct.PyTreeNode):
-    """M-step multipliers of the two KL bounds, each `[]` and >= 0."""
+    """M-step multipliers of the two KL bounds, each `[]` and >= 0; also the bounds themselves, and the KLs."""
 
     mean: jax.Array
     covariance: jax.Array
@@ -145,8 +123,8 @@ class TrainState(struct.PyTreeNode):
     average_actor: Params  # what is evaluated and deployed
     critics: Params
     target_critics: Params
-    actor_optimizer: Any
-    critic_optimizer: Any
+    actor_optimizer: OptimizerState
+    critic_optimizer: OptimizerState
     duals: Duals
     multipliers: KLMultipliers
     controller: ControllerState
@@ -155,11 +133,36 @@ class TrainState(struct.PyTreeNode):
     env_steps: UInt64
     key: jax.Array
 
+    @property
+    def limit_controller(self) -> LimitController:
+        """The law that `controller` is the memory of."""
+        return LimitController(self.static.controller, self.hyperparameters.cost_limit, self.static.episode_length)
 
-class CollectorState(struct.PyTreeNode):
-    """What belongs to one device: its environments, its shard of the replay, its key."""
 
-    env_state: EnvState  # leading axis [N]
-    replay: Any  # replay.Replay
-    episode: Any  # rollout.EpisodeSums
-    key: jax.Array
+def init_train_state(static: StaticConfig, hyperparameters: Hyperparameters, key: jax.Array) -> TrainState:
+    """Fresh networks, optimizers, duals and counters from `key`."""
+    key, key_actor, key_critics = jax.random.split(key, 3)
+    observation = jnp.zeros((1, static.observation_size))
+    actor = static.actor.init(key_actor, observation)
+    critics = static.critics.init(key_critics, observation, jnp.zeros((1, static.action_size)))
+    return TrainState(
+        static=static,
+        hyperparameters=hyperparameters,
+        actor=actor,
+        # Copies, since the state is donated and a buffer may be given away only once.
+        old_actor=jax.tree.map(jnp.copy, actor),
+        average_actor=jax.tree.map(jnp.copy, actor),
+        critics=critics,
+        target_critics=jax.tree.map(jnp.copy, critics),
+        actor_optimizer=make_optimizer(hyperparameters.actor_lr).init(actor),
+        critic_optimizer=make_optimizer(hyperparameters.critic_lr).init(critics),
+        duals=Duals.initial(static.num_constraints),
+        multipliers=KLMultipliers(jnp.ones(()), jnp.ones(())),
+        controller=initial_controller(static.controller, static.num_constraints, static.algo.unconstrained_updates),
+        observation_statistics=running_statistics.init_state(
+            jax.ShapeDtypeStruct((static.observation_size,), jnp.float32)
+        ),
+        updates=UInt64(hi=0, lo=0),
+        env_steps=UInt64(hi=0, lo=0),
+        key=key,
+    )

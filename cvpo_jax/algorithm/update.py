@@ -10,10 +10,15 @@ import jax.numpy as jnp
 import optax
 from brax.training.acme import running_statistics
 
-from cvpo_jax.algorithm import critics, limit_controller, mstep
-from cvpo_jax.algorithm.estep import LAM_MAX, DualSolution, attainable_cost_decrease, solve_dual
+from cvpo_jax.algorithm import critics, mstep
+from cvpo_jax.algorithm.estep import LAM_MAX, DualSolution, solve_dual
+from cvpo_jax.algorithm.feasibility import attainable_cost_decrease
 from cvpo_jax.algorithm.gaussian import Gaussian, stratified_noise
+from cvpo_jax.algorithm.limit_controller import controlled_threshold
+from cvpo_jax.algorithm.optimizer import make_optimizer
 from cvpo_jax.algorithm.state import Batch, KLMultipliers, Metrics, Params, TrainState
+from cvpo_jax.algorithm.threshold import episodic_cost, threshold_from_limit
+from cvpo_jax.config.names import metric_name
 from cvpo_jax.runtime import devices
 
 MAX_NORMALIZED_LAM = 10.0
@@ -33,14 +38,13 @@ def update(state: TrainState, batch: Batch, *, axis_name: str | None = None) -> 
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves((learned.critics, learned.actor))]))
     finite &= jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in metrics.values()]))
     state = jax.tree.map(lambda new, old: jnp.where(finite, new, old), learned, state)
-    controller = limit_controller.integrate(
-        state.controller, state.hyperparameters.cost_limit, state.static.episode_length
-    )
+    controller = state.limit_controller.advance(state.controller)
     metrics["update/skipped"] = 1.0 - finite
     return state.replace(key=key, updates=state.updates + 1, controller=controller), metrics
 
 
 update_step = partial(jax.jit, static_argnames="axis_name", donate_argnums=0)(update)
+"""`update`, compiled. Donates its first argument: the state given to it cannot be used again."""
 
 
 def normalize(state: TrainState, batch: Batch) -> Batch:
@@ -55,7 +59,7 @@ def normalize(state: TrainState, batch: Batch) -> Batch:
 
 def normalize_observation(state: TrainState, observation: jax.Array) -> jax.Array:
     """An observation `[..., O]` as the networks see it."""
-    if not state.static.normalize_observations:
+    if not state.static.algo.normalize_observations:
         return observation
     return running_statistics.normalize(observation, state.observation_statistics, max_abs_value=10.0)
 
@@ -69,7 +73,7 @@ def update_critics(
     next_action = jnp.clip(policy.sample(_noise(key, policy.mean.shape, axis_name)), -1, 1)
     next_values = static.critics.apply(state.target_critics, batch.next_observation, next_action)
     target = critics.targets(
-        batch.reward, batch.cost, batch.discount, next_values, static.cost_aggregate, static.reward_critics
+        batch.reward, batch.cost, batch.discount, next_values, static.algo.cost_aggregate, static.algo.reward_critics
     )
 
     def loss(params: Params) -> tuple[jax.Array, jax.Array]:
@@ -78,7 +82,7 @@ def update_critics(
 
     (value, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.critics)
     value, gradients = devices.pmean((value, gradients), axis_name)
-    updates, optimizer = optax.adam(state.hyperparameters.critic_lr).update(gradients, state.critic_optimizer)
+    updates, optimizer = make_optimizer(state.hyperparameters.critic_lr).update(gradients, state.critic_optimizer)
     metrics = {"critic/loss": value, "critic/reward_value": devices.pmean(values[0].mean(), axis_name)}
     return state.replace(critics=optax.apply_updates(state.critics, updates), critic_optimizer=optimizer), metrics
 
@@ -89,7 +93,7 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis_name: st
     observation = batch.policy_observation
     old = static.actor.apply(state.old_actor, observation)
     states = old.mean.shape[0] * devices.count(axis_name)
-    noise = devices.shard(stratified_noise(key, states, static.samples, static.action_size), axis_name)
+    noise = devices.shard(stratified_noise(key, states, static.algo.samples, static.action_size), axis_name)
     action, values = sampled_values(state, old, observation, noise)
     solution, metrics = estep(state, values, axis_name)
     problem = mstep.Problem(
@@ -118,11 +122,11 @@ def fit_policy(state: TrainState, problem: mstep.Problem, axis_name: str | None)
     actor, optimizer, multipliers, metrics = mstep.fit(
         static.actor.apply,
         state.actor,
-        optax.adam(hyperparameters.actor_lr),
+        make_optimizer(hyperparameters.actor_lr),
         state.actor_optimizer,
         state.multipliers,
         problem,
-        iterations=static.mstep_iterations,
+        iterations=static.algo.mstep_iterations,
         multiplier_rate=hyperparameters.multiplier_lr,
         pmean=partial(devices.pmean, axis_name=axis_name),
     )
@@ -131,44 +135,55 @@ def fit_policy(state: TrainState, problem: mstep.Problem, axis_name: str | None)
 
 def estep(state: TrainState, values: jax.Array, axis_name: str | None) -> tuple[DualSolution, Metrics]:
     """Solve the dual for the whole global batch, from the critics' values `[E, b, K]` of the sampled actions."""
-    static, hyperparameters = state.static, state.hyperparameters
-    reward, costs = critics.aggregate(values, static.num_constraints, static.cost_aggregate, static.reward_critics)
-    reward, costs = devices.gather(reward, 0, axis_name), devices.gather(costs, 1, axis_name)
-    mean_cost = costs.mean((1, 2))
-    paper = limit_controller.threshold_from_limit(
-        hyperparameters.cost_limit, hyperparameters.gamma, static.episode_length
+    static = state.static
+    reward, costs = critics.aggregate(
+        values, static.num_constraints, static.algo.cost_aggregate, static.algo.reward_critics
     )
-    pressure = limit_controller.pressure(state.controller, hyperparameters.cost_limit, static.episode_length)
-    threshold = paper
-    if static.controlled:
-        threshold = limit_controller.controlled_threshold(
-            pressure, mean_cost, attainable_cost_decrease(costs, hyperparameters.kl)
-        )
+    reward, costs = devices.gather(reward, 0, axis_name), devices.gather(costs, 1, axis_name)
+    threshold = choose_threshold(state, costs)
     spread = costs.std(-1).mean(-1) / (reward.std(-1).mean() + 1e-6)
     # An infeasible threshold drives lam to its cap, and weights that all but ignore reward undo what was learned.
     lam_max = jnp.minimum(MAX_NORMALIZED_LAM / (spread + 1e-6), LAM_MAX)
-    solution = solve_dual(reward, costs, threshold, hyperparameters.kl, warm_start=state.duals, lam_max=lam_max)
-    predicted = limit_controller.episodic_cost(mean_cost, hyperparameters.gamma, static.episode_length)
-    measured, deployed = (rate * static.episode_length for rate in (state.controller.fast, state.controller.deployed))
+    kl_bound = state.hyperparameters.kl_estep
+    solution = solve_dual(reward, costs, threshold, kl_bound, warm_start=state.duals, lam_max=lam_max)
+    return solution, estep_metrics(state, solution, costs.mean((1, 2)), threshold, spread)
+
+
+def choose_threshold(state: TrainState, costs: jax.Array) -> jax.Array:
+    """The bound `[C]` on E_q[Qc], by the controller or the paper, for the values `costs` `[C, B, K]` of the samples."""
+    static, hyperparameters = state.static, state.hyperparameters
+    if static.algo.limit_mode == "paper":
+        return threshold_from_limit(hyperparameters.cost_limit, hyperparameters.gamma, static.episode_length)
+    pressure = state.limit_controller.pressure(state.controller)
+    attainable = attainable_cost_decrease(costs, hyperparameters.kl_estep)
+    return controlled_threshold(pressure, costs.mean((1, 2)), attainable)
+
+
+def estep_metrics(
+    state: TrainState, solution: DualSolution, mean_cost: jax.Array, threshold: jax.Array, spread: jax.Array
+) -> Metrics:
+    """What the E-step says of itself and, for each constraint, of cost; the last three arguments are `[C]`."""
+    hyperparameters, controller, length = state.hyperparameters, state.controller, state.static.episode_length
+    of_constraints = {
+        "estep/lam": solution.lam,
+        "estep/lam_normalized": solution.lam * spread,
+        "cost/predicted": episodic_cost(mean_cost, hyperparameters.gamma, length),
+        "cost/measured": controller.fast * length,
+        "cost/deployed": controller.deployed * length,
+        "cost/threshold": threshold,
+        "cost/pressure": state.limit_controller.pressure(controller),
+        "cost/reference": controller.reference,
+        "cost/integral": controller.integral,
+    }
     metrics = {
         "estep/eta": solution.eta,
-        "estep/kl_ratio": solution.kl / hyperparameters.kl,
+        "estep/kl_ratio": solution.kl / hyperparameters.kl_estep,
         "estep/converged": solution.converged.astype(jnp.float32),
     }
-    for index in range(static.num_constraints):
-        suffix = f"_{index}" if static.num_constraints > 1 else ""
-        metrics |= {
-            f"estep/lam{suffix}": solution.lam[index],
-            f"estep/lam_normalized{suffix}": solution.lam[index] * spread[index],
-            f"cost/predicted{suffix}": predicted[index],
-            f"cost/measured{suffix}": measured[index],
-            f"cost/deployed{suffix}": deployed[index],
-            f"cost/threshold{suffix}": threshold[index],
-            f"cost/pressure{suffix}": pressure[index],
-            f"cost/reference{suffix}": state.controller.reference[index],
-            f"cost/integral{suffix}": state.controller.integral[index],
-        }
-    return solution, metrics
+    count = state.static.num_constraints
+    for index in range(count):
+        metrics |= {metric_name(name, index, count): value[index] for name, value in of_constraints.items()}
+    return metrics
 
 
 def move_targets(state: TrainState) -> TrainState:
@@ -176,7 +191,7 @@ def move_targets(state: TrainState) -> TrainState:
     return state.replace(
         target_critics=optax.incremental_update(state.critics, state.target_critics, state.hyperparameters.target_rate),
         old_actor=optax.incremental_update(state.actor, state.old_actor, state.hyperparameters.old_policy_rate),
-        average_actor=optax.incremental_update(state.actor, state.average_actor, state.hyperparameters.average_rate),
+        average_actor=optax.incremental_update(state.actor, state.average_actor, state.hyperparameters.ema_rate),
     )
 
 

@@ -1,7 +1,23 @@
 """What a user may set. Imports nothing else of this package.
 
 - `sections`: the sections of a configuration, one frozen dataclass each, with every option's default and meaning.
+- `roles`: what the program does with an option, declared in its field: static or array, and what shapes a checkpoint.
 - `config`: the whole configuration, the checks across sections, and the schedule that follows from it.
 - `load`: from an experiment file and the command line to a configuration.
 - `errors`: ConfigError, the one line a user gets for an option that cannot be used.
 """
+
+from cvpo_jax.config.config import Config, Schedule
+from cvpo_jax.config.errors import ConfigError
+from cvpo_jax.config.sections import AlgoConfig, ControllerConfig, EnvConfig, EvalConfig, TrainConfig
+
+__all__ = [
+    "AlgoConfig",
+    "Config",
+    "ConfigError",
+    "ControllerConfig",
+    "EnvConfig",
+    "EvalConfig",
+    "Schedule",
+    "TrainConfig",
+]

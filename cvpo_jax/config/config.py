@@ -3,9 +3,21 @@
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from cvpo_jax.config.sections import AlgoConfig, ConfigError, EnvConfig, EvalConfig, TrainConfig, require
+from cvpo_jax.config import roles
+from cvpo_jax.config.errors import ConfigError, require
+from cvpo_jax.config.sections import AlgoConfig, ControllerConfig, EnvConfig, EvalConfig, TrainConfig
+
+SECTIONS: dict[str, Any] = {
+    "env": EnvConfig,
+    "algo": AlgoConfig,
+    "controller": ControllerConfig,
+    "train": TrainConfig,
+    "eval": EvalConfig,
+}
 
 
 @dataclass(frozen=True)
@@ -14,15 +26,16 @@ class Config:
 
     env: EnvConfig = field(default_factory=EnvConfig)
     algo: AlgoConfig = field(default_factory=AlgoConfig)
+    controller: ControllerConfig = field(default_factory=ControllerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
-    run_dir: str = ""
-    """Where results go; empty: runs/<task>-seed<seed>-<time>."""
+    run_dir: str | None = None
+    """Where results go; None: runs/<task>-seed<seed>-<time>."""
 
     def validate(self) -> "Config":
         """Return self, or raise ConfigError with one line that names the value and the remedy."""
-        for section in (self.env, self.algo, self.train, self.eval):
-            section.validate()
+        for name in SECTIONS:
+            getattr(self, name).validate()
         require(
             self.train.replay_size >= self.env.num_envs * (self.algo.n_step + 2),
             f"--train.replay_size is {self.train.replay_size}: {self.env.num_envs} environments with n_step"
@@ -69,6 +82,14 @@ class Config:
         algo = dataclasses.replace(self.algo, recent_steps=steps(self.algo.recent_steps))
         return dataclasses.replace(self, env=dataclasses.replace(self.env, num_envs=num_envs), algo=algo, train=train)
 
+    def shaping(self) -> Iterator[tuple[str, Any]]:
+        """Name (as in `env.id`) and value of each option that stored arrays have their shapes from."""
+        for name, section in SECTIONS.items():
+            for option in roles.shaping(section):
+                value = getattr(getattr(self, name), option)
+                # Of constraints only the names, in their order.
+                yield f"{name}.{option}", tuple(value) if option == "constraints" else value
+
     def to_json(self) -> str:
         """The whole configuration as JSON."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
@@ -78,9 +99,8 @@ class Config:
         """Read what `to_json` wrote; raises ConfigError on options this version does not know."""
         try:
             values = json.loads(text)
-            sections = {"env": EnvConfig, "algo": AlgoConfig, "train": TrainConfig, "eval": EvalConfig}
             values["algo"]["hidden"] = tuple(values["algo"]["hidden"])
-            return cls(**{k: sections[k](**v) if k in sections else v for k, v in values.items()}).validate()
+            return cls(**{k: SECTIONS[k](**v) if k in SECTIONS else v for k, v in values.items()}).validate()
         except (json.JSONDecodeError, TypeError, KeyError) as error:
             raise ConfigError(f"config.json cannot be read ({error}); it was not written by this version") from error
 

@@ -5,13 +5,14 @@ import io
 import itertools
 import re
 import runpy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from cvpo_jax.config.config import Config
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config.errors import ConfigError
 
 
 def load_experiment(path: Path | str) -> Config:
@@ -38,7 +39,7 @@ def parse_overrides(default: Config, arguments: Sequence[str], prog: str, descri
     style = (tyro.conf.FlagConversionOff,)
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), _REGISTRY:
             return tyro.cli(
                 Config,
                 default=default,
@@ -52,6 +53,37 @@ def parse_overrides(default: Config, arguments: Sequence[str], prog: str, descri
         if not stop.code:
             raise
         raise ConfigError(_one_line(said.getvalue())) from None
+
+
+_REGISTRY = ConstructorRegistry()
+
+
+@_REGISTRY.primitive_rule
+def _limits_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """How the command line gives a mapping from names to limits: as one word, `name=limit,name=limit`."""
+    if info.type_origin is not Mapping:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NAME=LIMIT,...",
+        instance_from_str=lambda words: read_limits(words[0]),
+        is_instance=lambda value: isinstance(value, Mapping),
+        str_from_instance=lambda limits: [",".join(f"{name}={limit:g}" for name, limit in limits.items())],
+    )
+
+
+def read_limits(text: str) -> dict[str, float]:
+    """Read `name=limit,name=limit`; raises ValueError, as tyro asks."""
+    limits = {}
+    for part in text.split(",") if text else ():
+        name, sign, value = part.partition("=")
+        try:
+            limits[name.strip()] = float(value)
+        except ValueError:
+            sign = ""
+        if not sign:
+            raise ValueError(f"{part!r} is not of the form name=limit, as in cost_hazards=10")
+    return limits
 
 
 def _one_line(box: str) -> str:

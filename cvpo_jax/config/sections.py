@@ -1,7 +1,11 @@
-"""The options, section by section, in frozen dataclasses that check themselves in words that carry the values."""
+"""The sections of a configuration: frozen dataclasses that check themselves in words that carry the values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from cvpo_jax.config.errors import require, require_positive, require_share
+from cvpo_jax.config.roles import number, shapes_checkpoint
 
 MIN_STD = 0.1
 """Smallest standard deviation of an action: the KL bounds let a narrower policy move too slowly to follow the limit."""
@@ -9,115 +13,98 @@ Backend = Literal["brax", "gymnasium"]
 Precision = Literal["float32", "bfloat16"]
 
 
-class ConfigError(ValueError):
-    """A configuration that cannot be run; the message names the option, its value and the remedy."""
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise ConfigError with the message unless the condition holds."""
-    if not condition:
-        raise ConfigError(message)
-
-
-def _positive(section: str, config: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        require(value > 0, f"--{section}.{name} is {value}: it must be greater than 0")
-
-
 @dataclass(frozen=True)
 class EnvConfig:
     """The task."""
 
-    id: str = "SafetyPointGoal1-v0"
+    id: str = shapes_checkpoint("SafetyPointGoal1-v0")
     """Safety-Gymnasium's id of the task."""
-    backend: Backend = "brax"
+    backend: Backend = shapes_checkpoint("brax")
     """`brax`: the port inside the compiled loop; `gymnasium`: the genuine environment through host callbacks."""
-    num_envs: int = 512
+    num_envs: int = shapes_checkpoint(512)
     """Environments stepped together, over all devices."""
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
-    episode_length: int = 0
-    """Steps of an episode; 0: the task's own."""
-    control_step: float = 0.0
-    """Seconds that an action acts, on the port; 0: the robot's own."""
-    hazards: int = 0
-    """Number of hazards, on the port; 0: the task's own."""
-    hazard_size: float = 0.0
-    """Radius (m) of a hazard, on the port; 0: the task's own."""
-    gremlin_travel: float = 0.0
-    """Radius (m) of the circle that gremlins move on, on the port; 0: the task's own."""
+    episode_length: int | None = shapes_checkpoint(None)
+    """Steps of an episode; None: the task's own."""
+    control_step: float | None = None
+    """Seconds that an action acts, on the port; None: the robot's own."""
+    hazards: int | None = None
+    """Number of hazards, on the port; None: the task's own."""
+    hazard_size: float | None = None
+    """Radius (m) of a hazard, on the port; None: the task's own."""
+    gremlin_travel: float | None = None
+    """Radius (m) of the circle that gremlins move on, on the port; None: the task's own."""
 
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
-        _positive("env", self, "num_envs")
-        require(self.episode_length >= 0, f"--env.episode_length is {self.episode_length}: it cannot be negative")
+        require_positive("env", self, "num_envs", "episode_length", "control_step", "hazard_size", "gremlin_travel")
+        require(self.hazards is None or self.hazards >= 0, f"--env.hazards is {self.hazards}: it cannot be negative")
         for name in ("control_step", "hazards", "hazard_size", "gremlin_travel"):
             value = getattr(self, name)
-            require(value >= 0, f"--env.{name} is {value}: it cannot be negative")
-            only_port = self.backend == "brax" or not value
-            require(only_port, f"--env.{name} is {value}: with --env.backend {self.backend} it cannot be changed")
+            possible = self.backend == "brax" or value is None
+            require(possible, f"--env.{name} is {value}: with --env.backend {self.backend} it cannot be changed")
 
 
 @dataclass(frozen=True)
 class AlgoConfig:
     """Constrained variational policy optimization (Liu et al., ICML 2022)."""
 
-    cost_limit: float = 25.0
+    cost_limit: float = number(25.0)
     """L: the limit on the mean cost of an episode."""
-    constraints: str = ""
-    """Separate constraints on cost components, as `cost_hazards=10,cost_gremlins=15`; empty: one, on all cost."""
+    # Not part of the hash, since mappings have none; equality is enough to tell two configurations apart.
+    constraints: Mapping[str, float] = shapes_checkpoint(default_factory=dict, hash=False)
+    """Limits of cost components constrained by themselves, as cost_hazards=10,cost_gremlins=15; empty: the total's."""
     limit_mode: Literal["measured", "paper"] = "measured"
-    """What keeps the limit: a controller on the measured cost of episodes, or the paper's threshold."""
-    free_updates: int = 3_000
+    """What keeps the limit: a PID controller on the measured cost of episodes, or the paper's threshold."""
+    unconstrained_updates: int = 3_000
     """Updates at first without regard to cost; 0: training, too, aims at the limit, and learns more slowly."""
-    gamma: float = 0.99
+    gamma: float = number(0.99)
     """Discount of reward and cost."""
     n_step: int = 6
     """Steps of reward and cost before the critics bootstrap."""
     batch_size: int = 256
-    """States an update, over all devices."""
+    """States per update, over all devices."""
     samples: int = 8
     """K: actions sampled at each state for the E-step, stratified: they weigh as exactly as 16 independent ones."""
-    kl: float = 0.1
+    kl_estep: float = number(0.1)
     """E-step bound on the mean KL of the weighted samples from the old policy."""
-    kl_mean: float = 0.02
+    kl_mean: float = number(0.02)
     """M-step bound on the KL from moving the policy's mean."""
-    kl_covariance: float = 0.0005
+    kl_covariance: float = number(0.0005)
     """M-step bound on the KL from changing the policy's covariance."""
     mstep_iterations: int = 1
-    """Gradient steps on the policy an update."""
-    actor_lr: float = 5e-4
+    """Gradient steps on the policy per update."""
+    actor_lr: float = number(5e-4)
     """Learning rate of the policy."""
-    critic_lr: float = 1e-3
+    critic_lr: float = number(1e-3)
     """Learning rate of the critics."""
-    multiplier_lr: float = 0.02
+    multiplier_lr: float = number(0.02)
     """Step size of the M-step multipliers, on the KL relative to its bound."""
-    target_rate: float = 0.01
+    target_rate: float = number(0.01)
     """Share of the critics that their targets take over each update."""
-    old_policy_rate: float = 0.02
+    old_policy_rate: float = number(0.02)
     """Share of the policy that the old policy, which proposes the actions, takes over each update."""
-    average_rate: float = 0.001
+    ema_rate: float = number(0.001)
     """Share of the policy that its running average, which is evaluated and deployed, takes over each update."""
-    hidden: tuple[int, ...] = (128, 128)
+    hidden: tuple[int, ...] = shapes_checkpoint((128, 128))
     """Widths of the hidden layers of policy and critics."""
-    products: Precision = "float32"
-    """What the hidden layers multiply: `bfloat16` is two to three times as fast where the hardware has it."""
-    covariance: Literal["diagonal", "full"] = "diagonal"
+    matmul_dtype: Precision = "float32"
+    """Numbers that hidden layers multiply: bfloat16 is two to three times as fast where the hardware has it."""
+    covariance: Literal["diagonal", "full"] = shapes_checkpoint("diagonal")
     """Shape of the policy's covariance."""
     initial_std: float = 0.3
     """Standard deviation of a fresh policy's actions, in the box [-1, 1]."""
     max_std: float = 0.4
     """Largest standard deviation: a wide policy cannot steer finely, and its own noise costs."""
-    greedy_share: float = 0.5
+    deterministic_share: float = 0.5
     """Share of the environments that act by a mean, half of them by the average policy's; the limit is held by them."""
-    reward_critics: int = 2
-    """Critics for reward; the least of their values counts, since a policy finds what one of them overrates."""
-    cost_critics: int = 2
+    reward_critics: int = shapes_checkpoint(2)
+    """Critics for reward; the smallest of their values counts, since a policy finds what one of them overrates."""
+    cost_critics: int = shapes_checkpoint(2)
     """Critics for each cost."""
     cost_aggregate: Literal["mean", "max"] = "max"
-    """How several critics of one cost become one estimate: a policy that seeks low cost finds where one errs on the low
-    side, which the maximum guards against. Never the minimum: it hides cost."""
+    """How several critics of one cost become one estimate. A policy that seeks low cost finds where one errs low."""
     normalize_observations: bool = True
     """Center and scale observations by running statistics."""
     recent_share: float = 0.5
@@ -128,17 +115,7 @@ class AlgoConfig:
     @property
     def constraint_limits(self) -> dict[str, float]:
         """Name and limit of each constraint; the total cost is called `cost`."""
-        if not self.constraints:
-            return {"cost": self.cost_limit}
-        limits = {}
-        for part in self.constraints.split(","):
-            name, sign, value = part.partition("=")
-            try:
-                limits[name.strip()] = float(value)
-            except ValueError:
-                sign = ""
-            require(sign == "=", f"--algo.constraints: {part!r} is not of the form name=limit, as in cost_hazards=10")
-        return limits
+        return dict(self.constraints) or {"cost": self.cost_limit}
 
     @property
     def cost_limits(self) -> tuple[float, ...]:
@@ -147,17 +124,20 @@ class AlgoConfig:
 
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
-        _positive("algo", self, "n_step", "batch_size", "samples", "kl", "kl_mean", "kl_covariance", "mstep_iterations")
-        _positive("algo", self, "actor_lr", "critic_lr", "multiplier_lr", "reward_critics", "cost_critics")
-        _positive("algo", self, "recent_steps")
-        require(self.free_updates >= 0, f"--algo.free_updates is {self.free_updates}: it cannot be negative")
+        require_positive(
+            "algo", self, "n_step", "batch_size", "samples", "kl_estep", "kl_mean", "kl_covariance", "mstep_iterations"
+        )
+        require_positive("algo", self, "actor_lr", "critic_lr", "multiplier_lr", "reward_critics", "cost_critics")
+        require_positive("algo", self, "recent_steps")
+        require(
+            self.unconstrained_updates >= 0,
+            f"--algo.unconstrained_updates is {self.unconstrained_updates}: it cannot be negative",
+        )
         require(0 < self.gamma < 1, f"--algo.gamma is {self.gamma}: it must lie strictly between 0 and 1")
-        for name in ("target_rate", "old_policy_rate", "average_rate"):
+        for name in ("target_rate", "old_policy_rate", "ema_rate"):
             value = getattr(self, name)
             require(0 < value <= 1, f"--algo.{name} is {value}: it must lie in (0, 1]")
-        for name in ("recent_share", "greedy_share"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, f"--algo.{name} is {value}: it must lie in [0, 1]")
+        require_share("algo", self, "recent_share", "deterministic_share")
         require(
             MIN_STD < self.initial_std < self.max_std,
             f"--algo.initial_std is {self.initial_std}: it must lie between {MIN_STD} and max_std, {self.max_std}",
@@ -168,6 +148,66 @@ class AlgoConfig:
         )
         for name, limit in self.constraint_limits.items():
             require(limit >= 0, f"the limit on {name} is {limit}: the cost of an episode cannot be negative")
+
+
+@dataclass(frozen=True)
+class ControllerConfig:
+    """The PID controller that `--algo.limit_mode measured` keeps the limit with; equations in the docs' design pages.
+
+    Its error e is the log ratio of the measured cost of an episode to the target; its output, the pressure, is the
+    E-step's multiplier in units of std(Qr) / std(Qc).
+    """
+
+    target_share: float = 0.8
+    """The target, as a share of the limit."""
+    min_limit_share: float = 1e-3
+    """Cost per step added to measured and target cost: it keeps their ratio finite at a limit of 0."""
+    proportional: float = 0.45
+    """Gain on the error."""
+    derivative: float = 1.0
+    """Gain on the trend: the error over the last `fast_episodes` less that over the last `slow_episodes`."""
+    integral_rate: float = 1 / 10_000
+    """Gain of the integral, for each update."""
+    initial_integral: float = 0.8
+    """Where the integral starts: near where it settles on most tasks."""
+    max_integrated_excess: float = 0.4
+    """Largest relative excess of cost that is integrated: more winds up while cost still comes down, and overshoots."""
+    min_error: float = -2.0
+    """Lower bound on the error."""
+    max_error: float = 0.7
+    """Upper bound on the error."""
+    slack_error: float = -1.0
+    """The constraint is let go where the error is below this."""
+    release: float = 1.0
+    """Gain on what the error lies below `slack_error`."""
+    max_pressure: float = 3.0
+    """Bound on the pressure and on the integral, either side of 0."""
+    descent_rate: float = 1 / 8_000
+    """How fast the reference, the error allowed for now, comes down to 0, for each update."""
+    loosest_reference: float = 5.0
+    """A reference above this means that cost is still unconstrained; at this value 150 times the target is allowed."""
+    fast_episodes: float = 0.5
+    """Episodes of measured cost that the fast running mean remembers."""
+    slow_episodes: float = 2.0
+    """Episodes of measured cost that the slow running means remember."""
+
+    def validate(self) -> None:
+        """Raise ConfigError unless every value can be used."""
+        require_positive("controller", self, "min_limit_share", "max_integrated_excess", "max_error", "max_pressure")
+        require_positive("controller", self, "descent_rate", "loosest_reference", "fast_episodes", "slow_episodes")
+        require(
+            0 < self.target_share <= 1,
+            f"--controller.target_share is {self.target_share}: it must lie in (0, 1], as a share of the limit",
+        )
+        for name in ("proportional", "derivative", "integral_rate", "release"):
+            value = getattr(self, name)
+            require(value >= 0, f"--controller.{name} is {value}: it cannot be negative")
+        require(self.min_error < 0, f"--controller.min_error is {self.min_error}: it must be less than 0")
+        require(self.slack_error < 0, f"--controller.slack_error is {self.slack_error}: it must be less than 0")
+        require(
+            abs(self.initial_integral) <= self.max_pressure,
+            f"--controller.initial_integral is {self.initial_integral}: max_pressure, {self.max_pressure}, bounds it",
+        )
 
 
 @dataclass(frozen=True)
@@ -182,21 +222,24 @@ class TrainConfig:
     """Updates for each environment step."""
     warmup_steps: int = 80_000
     """Steps with random actions before the first update."""
-    replay_size: int = 1_600_000
+    replay_size: int = shapes_checkpoint(1_600_000)
     """Steps the replay buffer holds, over all devices."""
     epoch_steps: int = 256_000
     """Environment steps in one compiled call."""
-    max_minutes: float = 0.0
-    """Stop (and save) after this many minutes of training, those before a resume included; 0: no bound."""
-    devices: int = 0
-    """Devices to train on; 0: all of them."""
+    max_minutes: float | None = None
+    """Stop (and save) after this many minutes of training, those before a resume included; None: no bound."""
+    devices: int | None = None
+    """Devices to train on; None: all of them."""
+
+    def out_of_time(self, seconds: float) -> bool:
+        """Whether a run that has trained for so long is over."""
+        return self.max_minutes is not None and seconds >= 60 * self.max_minutes
 
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
-        _positive("train", self, "steps", "updates_per_step", "replay_size", "epoch_steps")
+        require_positive("train", self, "steps", "updates_per_step", "replay_size", "epoch_steps")
+        require_positive("train", self, "max_minutes", "devices")
         require(self.warmup_steps >= 0, f"--train.warmup_steps is {self.warmup_steps}: it cannot be negative")
-        require(self.max_minutes >= 0, f"--train.max_minutes is {self.max_minutes}: it cannot be negative")
-        require(self.devices >= 0, f"--train.devices is {self.devices}: it cannot be negative")
 
 
 @dataclass(frozen=True)
@@ -204,7 +247,7 @@ class EvalConfig:
     """Evaluation in whole episodes."""
 
     episodes: int = 100
-    """EvaluationResult an evaluation; a new layout each."""
+    """Episodes per evaluation; a new layout each."""
     every: int = 4
     """Epochs between evaluations; each writes metrics and a checkpoint."""
     stochastic: bool = False
@@ -212,4 +255,4 @@ class EvalConfig:
 
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
-        _positive("eval", self, "episodes", "every")
+        require_positive("eval", self, "episodes", "every")

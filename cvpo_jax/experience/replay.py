@@ -9,7 +9,18 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from cvpo_jax.algorithm.state import Batch, Transition
+from cvpo_jax.algorithm.state import Batch
+
+
+class Transition(struct.PyTreeNode):
+    """One environment step of N environments; `observation` is the one the action was chosen from."""
+
+    observation: jax.Array  # [N, O]
+    action: jax.Array  # [N, A], clipped to the box
+    reward: jax.Array  # [N]
+    cost: jax.Array  # [N, C]
+    done: jax.Array  # [N] 1 where the episode ended by itself
+    truncation: jax.Array  # [N] 1 where it ended by its time limit
 
 
 class Replay(struct.PyTreeNode):

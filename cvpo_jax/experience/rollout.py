@@ -5,14 +5,16 @@ Notation: N environments on this device, C constraints, O observation size, A ac
 
 import jax
 import jax.numpy as jnp
+from brax.envs import State as EnvState
 from brax.training.acme import running_statistics
 from flax import struct
 from jax.typing import ArrayLike
 
-from cvpo_jax.algorithm import limit_controller
-from cvpo_jax.algorithm.state import CollectorState, Metrics, StaticConfig, TrainState, Transition
+from cvpo_jax.algorithm.limit_controller import observe_cost
+from cvpo_jax.algorithm.state import Metrics, StaticConfig, TrainState
 from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.experience import replay
+from cvpo_jax.experience.replay import Replay, Transition
 from cvpo_jax.runtime import devices
 from envs.base import VectorEnv
 
@@ -79,6 +81,15 @@ class EpisodeSums(struct.PyTreeNode):
         return kept, metrics
 
 
+class CollectorState(struct.PyTreeNode):
+    """What belongs to one device: its environments, its shard of the replay, its key."""
+
+    env_state: EnvState  # leading axis [N]
+    replay: Replay
+    episode: EpisodeSums
+    key: jax.Array
+
+
 def start(env: VectorEnv, rows: int, key: jax.Array) -> CollectorState:
     """Reset the environments and make an empty replay of `rows` steps of each."""
     key, key_reset = jax.random.split(key)
@@ -99,22 +110,22 @@ def start(env: VectorEnv, rows: int, key: jax.Array) -> CollectorState:
 def collect(
     env: VectorEnv,
     state: TrainState,
-    collection: CollectorState,
+    collector: CollectorState,
     *,
     steps: int,
     random: ArrayLike,
     axis_name: str | None,
 ) -> tuple[TrainState, CollectorState, jax.Array]:
     """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
-    # The cost of acting by the mean is measured, as the policy will be used. Without greedy environments, of exploring.
-    greedy = greedy_envs(state.static, env.num_envs) or env.num_envs
-    deployed = deployed_envs(state.static, env.num_envs) or greedy
+    # The cost of acting by the mean is measured, as the policy will be used. Without such environments, of exploring.
+    deterministic = deterministic_envs(state.static, env.num_envs) or env.num_envs
+    deployed = deployed_envs(state.static, env.num_envs) or deterministic
 
-    def step(collection: CollectorState, _: None) -> tuple[CollectorState, tuple]:
-        key, key_action = jax.random.split(collection.key)
-        observation = collection.env_state.obs
+    def step(collector: CollectorState, _: None) -> tuple[CollectorState, tuple]:
+        key, key_action = jax.random.split(collector.key)
+        observation = collector.env_state.obs
         action = act(state, observation, key_action, random=random)
-        env_state = env.step(collection.env_state, action)
+        env_state = env.step(collector.env_state, action)
         transition = Transition(
             observation=observation,
             action=action,
@@ -123,15 +134,15 @@ def collect(
             done=env_state.done,
             truncation=env_state.info["truncation"],
         )
-        sums = collection.episode.add(transition, state.hyperparameters.cost_limit, env.episode_length)
+        sums = collector.episode.add(transition, state.hyperparameters.cost_limit, env.episode_length)
         bad = sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost))
-        stored = replay.insert(collection.replay, transition)
-        costs = transition.cost[:greedy].mean(0), transition.cost[:deployed].mean(0)
+        stored = replay.insert(collector.replay, transition)
+        costs = transition.cost[:deterministic].mean(0), transition.cost[:deployed].mean(0)
         return CollectorState(env_state, stored, sums, key), (observation, costs, bad)
 
-    collection, (observations, costs, bad) = jax.lax.scan(step, collection, None, length=steps)
+    collector, (observations, costs, bad) = jax.lax.scan(step, collector, None, length=steps)
     costs = devices.pmean(jax.tree.map(lambda x: x.mean(0), costs), axis_name)
-    return _observe(env, state, observations, costs, axis_name), collection, bad.sum()
+    return _observe(env, state, observations, costs, axis_name), collector, bad.sum()
 
 
 def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: ArrayLike) -> jax.Array:
@@ -143,7 +154,7 @@ def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: Ar
     static, num_envs = state.static, observation.shape[0]
     observation = normalize_observation(state, observation)
     policy = static.actor.apply(state.actor, observation)
-    noise = jax.random.normal(key, policy.mean.shape).at[: greedy_envs(static, num_envs)].set(0)
+    noise = jax.random.normal(key, policy.mean.shape).at[: deterministic_envs(static, num_envs)].set(0)
     deployed = deployed_envs(static, num_envs)
     action = (
         policy.sample(noise).at[:deployed].set(static.actor.apply(state.average_actor, observation[:deployed]).mean)
@@ -152,14 +163,14 @@ def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: Ar
     return jnp.where(random, uniform, jnp.clip(action, -1, 1))
 
 
-def greedy_envs(static: StaticConfig, num_envs: int) -> int:
+def deterministic_envs(static: StaticConfig, num_envs: int) -> int:
     """How many of the environments, the first ones, act by the mean of a policy."""
-    return round(static.greedy_share * num_envs)
+    return round(static.algo.deterministic_share * num_envs)
 
 
 def deployed_envs(static: StaticConfig, num_envs: int) -> int:
     """How many of these, the first ones, act by the average policy, which is evaluated and saved."""
-    return greedy_envs(static, num_envs) // 2
+    return deterministic_envs(static, num_envs) // 2
 
 
 def _observe(
@@ -179,6 +190,8 @@ def _observe(
     seen = state.env_steps.lo / total
     return state.replace(
         observation_statistics=statistics,
-        controller=limit_controller.measure(state.controller, *costs, seen, steps, env.episode_length),
+        controller=observe_cost(
+            state.static.controller, state.controller, *costs, seen=seen, steps=steps, episode_length=env.episode_length
+        ),
         env_steps=state.env_steps + steps * total,
     )

@@ -12,11 +12,9 @@ from typing import Any
 
 import jax
 
-from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyperparameters
+from cvpo_jax.algorithm.state import Hyperparameters, init_train_state
 from cvpo_jax.algorithm.update import update
-from cvpo_jax.config.config import Config
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experience import rollout
 from cvpo_jax.profiling import collectives
 from cvpo_jax.profiling.collectives import Collective
@@ -123,7 +121,7 @@ def on_paper(config: Config, count: int) -> tuple[list[Collective], list[Collect
     one = widened(config, 1).validate()
     env, schedule = trainer.make_env(one, one.env.num_envs), one.schedule()
     static, key = trainer.make_static_config(one, env), jax.random.PRNGKey(0)
-    state = jax.eval_shape(partial(init.init_train_state, static), Hyperparameters.from_config(one.algo), key)
+    state = jax.eval_shape(partial(init_train_state, static), Hyperparameters.from_config(one.algo), key)
     collection = jax.eval_shape(partial(rollout.start, env, one.train.replay_size // one.env.num_envs), key)
     batch = jax.eval_shape(
         lambda stored, gamma: make_draw(one, 1)(stored, key, gamma=gamma),

@@ -1,6 +1,6 @@
 """Checkpoints of the whole run by orbax: the latest ones and the best.
 
-A checkpoint holds the training state (one replica), the collections of all devices (environments, replay, keys) and the
+A checkpoint holds the training state (one replica), the collectors of all devices (environments, replay, keys) and the
 seconds trained, so that a resumed run goes on bit for bit as if it had never stopped.
 """
 
@@ -13,7 +13,8 @@ import orbax.checkpoint as ocp
 from brax.training.types import UInt64
 from orbax.checkpoint import CheckpointManager, checkpoint_managers
 
-from cvpo_jax.algorithm.state import CollectorState, TrainState
+from cvpo_jax.algorithm.state import TrainState
+from cvpo_jax.experience.rollout import CollectorState
 
 KEEP_LATEST = 2
 
@@ -29,7 +30,7 @@ class Checkpoint(NamedTuple):
     """All that a run goes on from."""
 
     state: TrainState  # one replica
-    collection: CollectorState  # leading axis D
+    collector: CollectorState  # leading axis D
     seconds: float  # of training so far
 
 
@@ -73,21 +74,21 @@ def score(metrics: dict[str, float], limits: tuple[float, ...]) -> float:
 
 def save(manager: CheckpointManager, step: int, content: Checkpoint, score: float) -> None:
     """Write a checkpoint of host copies in the background."""
-    state, collection = jax.tree.map(_storable, jax.device_get(_plain((content.state, content.collection))))
+    state, collector = jax.tree.map(_storable, jax.device_get(_plain((content.state, content.collector))))
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(state),
-        collection=ocp.args.StandardSave(collection),
+        collector=ocp.args.StandardSave(collector),
         progress=ocp.args.JsonSave({"seconds": content.seconds}),
     )
     manager.save(step, args=items, metrics={"score": score}, force=True)
 
 
 def restore(
-    manager: CheckpointManager, state: TrainState, collection: CollectorState, step: int | None = None
+    manager: CheckpointManager, state: TrainState, collector: CollectorState, step: int | None = None
 ) -> Checkpoint:
-    """Read the latest checkpoint, or the one at `step`, into the shapes of `state` (one replica) and `collection`."""
-    items = _read(manager, step, {"state": state, "collection": collection}, progress=ocp.args.JsonRestore())
-    return Checkpoint(items["state"], items["collection"], items["progress"]["seconds"])
+    """Read the latest checkpoint, or the one at `step`, into the shapes of `state` (one replica) and `collector`."""
+    items = _read(manager, step, {"state": state, "collector": collector}, progress=ocp.args.JsonRestore())
+    return Checkpoint(items["state"], items["collector"], items["progress"]["seconds"])
 
 
 def restore_state(manager: CheckpointManager, state: TrainState, step: Which = None) -> TrainState:

@@ -1,4 +1,4 @@
-"""A run's directory: `config.json`, `static_config.json`, `metrics.jsonl`, `checkpoints/`, `tensorboard/`."""
+"""A run's directory: `config.json`, `sizes.json`, `metrics.jsonl`, `checkpoints/`, `tensorboard/`."""
 
 import dataclasses
 import json
@@ -6,23 +6,11 @@ import time
 from pathlib import Path
 
 from cvpo_jax.algorithm.state import StaticConfig
-from cvpo_jax.config.config import Config
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.runtime import distributed
 
-# Options that shape what a checkpoint holds: a resumed run must keep them.
-SHAPING = (
-    "env.id",
-    "env.backend",
-    "env.num_envs",
-    "env.episode_length",
-    "algo.constraints",
-    "algo.hidden",
-    "algo.covariance",
-    "algo.reward_critics",
-    "algo.cost_critics",
-    "train.replay_size",
-)
+SIZES = "sizes.json"
+"""The sizes of a run\'s environment, from which its networks are rebuilt without it."""
 
 
 def choose(config: Config) -> Path:
@@ -41,7 +29,7 @@ def describe(run_dir: Path, config: Config, static: StaticConfig, num_devices: i
     train = dataclasses.replace(config.train, devices=num_devices)
     config = dataclasses.replace(config, train=train, run_dir=str(run_dir))
     (run_dir / "config.json").write_text(config.to_json())
-    (run_dir / "static_config.json").write_text(json.dumps(dataclasses.asdict(static), indent=2) + "\n")
+    (run_dir / SIZES).write_text(json.dumps(static.sizes, indent=2) + "\n")
 
 
 def load_config(run_dir: Path) -> Config:
@@ -50,14 +38,12 @@ def load_config(run_dir: Path) -> Config:
 
 
 def load_static_config(run_dir: Path) -> StaticConfig:
-    """The sizes of a run's networks and environment; raises ConfigError where the folder is not a run."""
+    """The static options and sizes of a run; raises ConfigError where the folder is not a run."""
+    config = load_config(run_dir)
     try:
-        values = json.loads(_read(run_dir, "static_config.json"))
-        return StaticConfig(**values | {"hidden": tuple(values["hidden"])})
-    except (json.JSONDecodeError, TypeError, KeyError) as error:
-        raise ConfigError(
-            f"static_config.json of {run_dir} cannot be read ({error}): another version wrote it"
-        ) from error
+        return StaticConfig.from_config(config.algo, config.controller, **json.loads(_read(run_dir, SIZES)))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise ConfigError(f"{SIZES} of {run_dir} cannot be read ({error}): another version wrote it") from error
 
 
 def resumable(run_dir: Path, config: Config) -> Config:
@@ -67,12 +53,10 @@ def resumable(run_dir: Path, config: Config) -> Config:
     """
     stored = load_config(run_dir)
     # Several processes use all devices they have.
-    as_before = stored.train.devices if distributed.size() == 1 else 0
+    as_before = stored.train.devices if distributed.size() == 1 else None
     train = dataclasses.replace(config.train, devices=config.train.devices or as_before)
     config = dataclasses.replace(config, train=train, run_dir=str(run_dir)).validate()
-    for option in SHAPING:
-        section, name = option.split(".")
-        was, now = (getattr(getattr(c, section), name) for c in (stored, config))
+    for (option, now), (_, was) in zip(config.shaping(), stored.shaping(), strict=True):
         if was != now:
             raise ConfigError(
                 f"--{option} is {now}, but {run_dir} was made with {was}: a resumed run keeps it; "

@@ -8,8 +8,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyperparameters, TrainState
+from cvpo_jax.algorithm.state import Hyperparameters, TrainState, init_train_state
 from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Which
@@ -23,8 +22,9 @@ def load_state(run_dir: Path, *, step: Which = None) -> TrainState:
     Its products are exact, since a policy is also used where there are no others (cvpo_jax.products).
     """
     hyperparameters = Hyperparameters.from_config(directory.load_config(run_dir).algo)
-    static = replace(directory.load_static_config(run_dir), products="float32")
-    template = jax.eval_shape(partial(init.init_train_state, static, hyperparameters), jax.random.PRNGKey(0))
+    static = directory.load_static_config(run_dir)
+    static = replace(static, algo=replace(static.algo, matmul_dtype="float32"))
+    template = jax.eval_shape(partial(init_train_state, static, hyperparameters), jax.random.PRNGKey(0))
     with checkpoint.open_checkpoints(run_dir) as manager:
         return checkpoint.restore_state(manager, template, step)
 

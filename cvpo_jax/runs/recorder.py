@@ -9,7 +9,7 @@ import jax
 from orbax.checkpoint import CheckpointManager
 
 from cvpo_jax.algorithm.state import StaticConfig
-from cvpo_jax.config.config import Config
+from cvpo_jax.config import Config
 from cvpo_jax.experience.evaluation import EvaluationResult, summarize
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Checkpoint

@@ -1,7 +1,9 @@
 """All that knows of devices: the pmap axis, its collectives, replication and sharding.
 
-Everything else is written for one device and takes `axis_name`: AXIS_NAME inside `pmap`, None outside, where the collectives
-below are the identity. Notation: B states over all devices, b = B / D of them here, K sampled actions, D devices.
+Everything else is written for one device and takes `axis_name`: AXIS_NAME inside `pmap`, None outside, where the
+collectives below are the identity.
+
+Notation: B states over all devices, b = B / D of them here, K sampled actions, D devices.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import ConfigError
 from cvpo_jax.runtime import distributed
 
 AXIS_NAME = "devices"
@@ -20,25 +22,25 @@ AXIS_NAME = "devices"
 Tree = TypeVar("Tree")
 
 
-def select(count: int) -> list[jax.Device]:
-    """The first `count` devices of this process, all of them for 0; raises ConfigError where there are fewer.
+def select(count: int | None) -> list[jax.Device]:
+    """The first `count` devices of this process, all of them for None; raises ConfigError where there are fewer.
 
     Where several processes train together, each uses all of its own.
     """
     available = jax.local_devices()
     if distributed.size() > 1:
-        if count not in (0, jax.device_count()):
+        if count not in (None, jax.device_count()):
             raise ConfigError(
                 f"--train.devices is {count}, but the {distributed.size()} processes have {jax.device_count()}: "
                 "together they use all of them; leave the option out"
             )
         return available
-    if count > len(available):
+    if count is not None and count > len(available):
         raise ConfigError(
             f"--train.devices is {count}, but {len(available)} are here ({available[0].platform}); "
             "on a CPU, XLA_FLAGS=--xla_force_host_platform_device_count=N makes N"
         )
-    return available[: count or None]
+    return available[:count]
 
 
 def all_devices(chosen: list[jax.Device]) -> list[jax.Device]:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import ConfigError
 
 HEARTBEAT_SECONDS = 30
 """After this long without a sign of life a process counts as lost, and the others end."""

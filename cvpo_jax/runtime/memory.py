@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import jax
 
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import ConfigError
 from envs.base import VectorEnv
 
 

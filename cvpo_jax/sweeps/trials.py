@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cvpo_jax.config.config import Config
+from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.load import parse_overrides
-from cvpo_jax.config.sections import ConfigError
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.checkpoint import KEEP_LATEST
 from cvpo_jax.runs.console import Row, read_metrics
@@ -29,7 +28,7 @@ class Trial:
     @property
     def run_dir(self) -> Path:
         """Where the run is, or will be."""
-        return Path(self.config.run_dir)
+        return Path(self.config.run_dir or "")
 
     @property
     def problem(self) -> str:
@@ -58,8 +57,7 @@ class Trial:
         if not steps:
             return "waiting"
         seconds = max((row["seconds"] for row in self.rows if row["step"] <= steps[-1]), default=0.0)
-        out_of_time = 0 < train.max_minutes * 60 <= seconds
-        return "done" if out_of_time or steps[-1] >= train.steps else "begun"
+        return "done" if train.out_of_time(seconds) or steps[-1] >= train.steps else "begun"
 
     def check(self) -> None:
         """Raise ConfigError where its directory holds a run under other options, length and evaluation apart."""
@@ -153,5 +151,5 @@ def _aligned(trials: Sequence[Trial]) -> Iterator[tuple[int, list[Trial]]]:
 
 def _lasting(config: Config) -> Config:
     """`config` without the options that a run may be extended under."""
-    train = replace(config.train, devices=0, steps=1, max_minutes=0.0)
-    return replace(config, train=train, eval=type(config.eval)(), run_dir="")
+    train = replace(config.train, devices=None, steps=1, max_minutes=None)
+    return replace(config, train=train, eval=type(config.eval)(), run_dir=None)

@@ -11,10 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax.algorithm.state import Batch, CollectorState, Metrics, TrainState
+from cvpo_jax.algorithm.state import Batch, Metrics, TrainState
 from cvpo_jax.algorithm.update import update
-from cvpo_jax.config.config import Config, Schedule
+from cvpo_jax.config import Config, Schedule
 from cvpo_jax.experience import replay, rollout
+from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runtime import devices
 from envs.base import VectorEnv
 
@@ -29,13 +30,13 @@ class Phase:
     warm_up: jax.Array
     """Which of the two, `[D]`: on the devices, so that an epoch need not transfer it."""
 
-    def __call__(self, state: TrainState, collection: CollectorState) -> tuple[TrainState, CollectorState, Metrics]:
+    def __call__(self, state: TrainState, collector: CollectorState) -> tuple[TrainState, CollectorState, Metrics]:
         """Run it; the arguments are donated."""
-        return self.loop(self.warm_up, state, collection)
+        return self.loop(self.warm_up, state, collector)
 
-    def lower(self, state: TrainState, collection: CollectorState) -> "LoweredPhase":
+    def lower(self, state: TrainState, collector: CollectorState) -> "LoweredPhase":
         """As of a jitted function."""
-        return LoweredPhase(self.loop.lower(self.warm_up, state, collection), self.warm_up)  # type: ignore[attr-defined]
+        return LoweredPhase(self.loop.lower(self.warm_up, state, collector), self.warm_up)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class LoweredPhase:
     warm_up: jax.Array
 
     def compile(self) -> Loop:
-        """A function of state and collection, as the phase is."""
+        """A function of state and collector, as the phase is."""
         return partial(self.loop.compile(), self.warm_up)
 
 
@@ -88,13 +89,13 @@ def make_learn(config: Config, num_devices: int) -> Callable:
 def make_loop(config: Config, schedule: Schedule, env: VectorEnv, num_devices: int) -> Callable:
     """The loop of training: in each iteration `unroll` steps of all environments, then `updates` updates.
 
-    As a warm-up it acts at random and does not update. Written for one device; takes `axis_name`. Metrics are means over the
-    epoch, `nonfinite` the count of bad values.
+    As a warm-up it acts at random and does not update. Written for one device; takes `axis_name`. Metrics are means
+    over the epoch, `nonfinite` the count of bad values.
     """
     learn = make_learn(config, num_devices)
 
     def loop(
-        warm_up: jax.Array, state: TrainState, collection: CollectorState, *, axis_name: str | None = None
+        warm_up: jax.Array, state: TrainState, collector: CollectorState, *, axis_name: str | None = None
     ) -> tuple[TrainState, CollectorState, Metrics]:
         def updates(carry: tuple) -> tuple[tuple, Metrics]:
             (state, key, _), metrics = jax.lax.scan(
@@ -107,21 +108,21 @@ def make_loop(config: Config, schedule: Schedule, env: VectorEnv, num_devices: i
             return carry[:2], jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
         def iteration(_: jax.Array, carry: tuple) -> tuple:
-            state, collection, sums = carry
-            state, collection, bad = rollout.collect(
-                env, state, collection, steps=schedule.unroll, random=warm_up, axis_name=axis_name
+            state, collector, sums = carry
+            state, collector, bad = rollout.collect(
+                env, state, collector, steps=schedule.unroll, random=warm_up, axis_name=axis_name
             )
-            learning = (state, collection.key, collection.replay)
+            learning = (state, collector.key, collector.replay)
             # The replay is not a result of the condition, which might copy it.
             (state, key), metrics = jax.lax.cond(warm_up, no_updates, updates, learning)
             metrics |= {"nonfinite": devices.psum(bad.astype(jnp.float32), axis_name)}
-            return state, collection.replace(key=key), jax.tree.map(jnp.add, sums, metrics)
+            return state, collector.replace(key=key), jax.tree.map(jnp.add, sums, metrics)
 
         iterations = jnp.where(warm_up, schedule.warmup // schedule.unroll, schedule.iterations)
-        nothing = no_updates((state, collection.key, collection.replay))[1] | {"nonfinite": jnp.zeros(())}
-        state, collection, sums = jax.lax.fori_loop(0, iterations, iteration, (state, collection, nothing))
-        episodes, episode_metrics = collection.episode.report(axis_name)
+        nothing = no_updates((state, collector.key, collector.replay))[1] | {"nonfinite": jnp.zeros(())}
+        state, collector, sums = jax.lax.fori_loop(0, iterations, iteration, (state, collector, nothing))
+        episodes, episode_metrics = collector.episode.report(axis_name)
         metrics = {name: value if name == "nonfinite" else value / iterations for name, value in sums.items()}
-        return state, collection.replace(episode=episodes), metrics | episode_metrics
+        return state, collector.replace(episode=episodes), metrics | episode_metrics
 
     return loop

@@ -13,27 +13,31 @@ import jax.numpy as jnp
 import numpy as np
 from brax.envs import State
 
-from cvpo_jax.algorithm import init, matmul
-from cvpo_jax.algorithm.state import CollectorState, Hyperparameters, Metrics, StaticConfig, TrainState
-from cvpo_jax.config.config import Config
+from cvpo_jax.algorithm import matmul
+from cvpo_jax.algorithm.state import (
+    Hyperparameters,
+    Metrics,
+    StaticConfig,
+    TrainState,
+    init_train_state,
+    without_numbers,
+)
+from cvpo_jax.config import Config
 from cvpo_jax.experience import rollout
 from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation
+from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runtime import devices, memory
 from cvpo_jax.training import trainer
 from cvpo_jax.training.epoch import make_loop, make_phases
-from cvpo_jax.training.trainer import Parts, Trainer
+from cvpo_jax.training.trial_set import Parts, TrialSet
 from envs.base import VectorEnv
 
-NUMBERS = tuple(name for name in Hyperparameters.__dataclass_fields__ if name != "cost_limit")
-"""Options of `algo` that trials of one population may differ in, beside limits and seed: they are arrays."""
 
-
-def shape(config: Config) -> Config:
-    """`config` without what trials of one population may differ in: equal for two that share a program."""
-    names = ",".join(f"{name}=0" for name in config.algo.constraint_limits) if config.algo.constraints else ""
-    numbers: dict[str, Any] = dict.fromkeys(NUMBERS, 0.0)
-    algo = replace(config.algo, cost_limit=0.0, constraints=names, **numbers)
-    return replace(config, algo=algo, train=replace(config.train, seed=0, devices=1), run_dir="")
+def shape(config: Config) -> tuple[Config, tuple[str, ...]]:
+    """What two trials must have in common to share a program: all but seed, limits and the options that are numbers."""
+    train = replace(config.train, seed=0, devices=1)
+    common = replace(config, algo=without_numbers(config.algo), train=train, run_dir=None)
+    return common, tuple(config.algo.constraints)
 
 
 class TrialEnv:
@@ -76,8 +80,8 @@ def _step_all(
 
 
 @dataclass(frozen=True)
-class PopulationTrainer(Trainer):
-    """A trainer for several trials; the leading axes of states, collections and metrics are `[D, P]`.
+class PopulationTrainer(TrialSet):
+    """Several trials; the leading axes of states, collectors and metrics are `[D, P]`.
 
     Where the trials do not fill D x P, copies of the last one do; their results are left aside.
     """
@@ -95,7 +99,7 @@ class PopulationTrainer(Trainer):
         return self.trials
 
     def fresh(self) -> tuple[TrainState, CollectorState]:
-        """State and collections at the start of all trials."""
+        """State and collectors at the start of all trials."""
         keys = [jax.random.PRNGKey(config.train.seed) for config in self.trials]
         hyperparameters = [Hyperparameters.from_config(config.algo) for config in self.trials]
         return self.start(self.spread(keys), self.spread(hyperparameters))
@@ -104,25 +108,25 @@ class PopulationTrainer(Trainer):
         """The shapes of each trial's part."""
         config = self.config
         key, hyperparameters = jax.random.PRNGKey(0), Hyperparameters.from_config(config.algo)
-        state, collection = jax.eval_shape(
+        state, collector = jax.eval_shape(
             lambda *start: _begin(self.static, self.env, self.rows, *start), key, hyperparameters
         )
-        return state, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), collection)
+        return state, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), collector)
 
-    def split(self, state: TrainState, collection: CollectorState) -> Iterator[Parts]:
+    def split(self, state: TrainState, collector: CollectorState) -> Iterator[Parts]:
         """Each trial's part, on the host, where one device's share is at a time."""
         left = len(self.trials)
         for device in range(len(self.chosen)):
-            share = jax.tree.map(partial(_on_host, device=device), (state, collection))
+            share = jax.tree.map(partial(_on_host, device=device), (state, collector))
             for index in range(min(left, self._per_device)):
                 one = jax.tree.map(lambda x, index=index: x[index : index + 1], share)
                 yield devices.first(one[0]), one[1]
             left -= self._per_device
 
     def join(self, parts: Sequence[Parts]) -> tuple[TrainState, CollectorState]:
-        """State and collections on the devices, from the parts of all trials."""
+        """State and collectors on the devices, from the parts of all trials."""
         states = [state for state, _ in parts]
-        return self.spread(states), self.spread([devices.first(collection) for _, collection in parts])
+        return self.spread(states), self.spread([devices.first(collector) for _, collector in parts])
 
     def rows_of(self, metrics: Metrics) -> list[dict[str, float]]:
         """Each trial's metrics."""
@@ -163,7 +167,7 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> PopulationTrai
     env = TrialEnv(partial(trainer.make_env, config, staggered=True), config.env.num_envs)
     evaluation_env = TrialEnv(partial(trainer.make_env, config), config.eval.episodes)
     memory.require_room(env, config.train.replay_size, chosen, -(-len(configs) // len(chosen)))
-    matmul.require(config.algo.products)
+    matmul.require(config.algo.matmul_dtype)
     static = trainer.make_static_config(config, env)
     rows = config.train.replay_size // config.env.num_envs
 
@@ -187,7 +191,7 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> PopulationTrai
 def _begin(
     static: StaticConfig, env: VectorEnv, rows: int, key: jax.Array, hyperparameters: Hyperparameters
 ) -> tuple[TrainState, CollectorState]:
-    """State and collection of one trial, as `trainer.build` starts them on one device."""
+    """State and collector of one trial, as `trainer.build` starts them on one device."""
     key_learner, key_collection = jax.random.split(key)
-    state = init.init_train_state(static, hyperparameters, key_learner)
+    state = init_train_state(static, hyperparameters, key_learner)
     return devices.without_weak_types(state), rollout.start(env, rows, jax.random.split(key_collection, 1)[0])

@@ -7,20 +7,20 @@ from typing import Any
 
 import jax
 
-from cvpo_jax.algorithm.state import CollectorState
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.config import ConfigError
 from cvpo_jax.experience.replay import Replay
+from cvpo_jax.experience.rollout import CollectorState
 
 
-def reshard(collection: CollectorState, num_devices: int) -> CollectorState:
-    """`collection` with `num_devices` as its leading axis: the same environments and steps in the same order.
+def reshard(collector: CollectorState, num_devices: int) -> CollectorState:
+    """`collector` with `num_devices` as its leading axis: the same environments and steps in the same order.
 
     Leaves may be arrays of either kind or tracers. Keys are new where the number changes, so that devices explore
     differently. Raises ConfigError where the environments cannot be shared equally.
     """
-    before, each = collection.replay.data.reward.shape[0], collection.replay.data.reward.shape[2]
+    before, each = collector.replay.data.reward.shape[0], collector.replay.data.reward.shape[2]
     if num_devices == before:
-        return collection
+        return collector
     if before * each % num_devices:
         raise ConfigError(f"{before * each} environments cannot be shared equally by {num_devices} devices")
 
@@ -34,13 +34,13 @@ def reshard(collection: CollectorState, num_devices: int) -> CollectorState:
         """What is the same on every device, `[D, ...]`."""
         return x[:1].repeat(num_devices, 0)
 
-    replay = collection.replay
+    replay = collector.replay
     rows_last = jax.tree.map(lambda x: spread(x.swapaxes(1, 2)).swapaxes(1, 2), replay.data)
-    under_way = {name: spread(getattr(collection.episode, name)) for name in ("steps", "reward", "cost")}
+    under_way = {name: spread(getattr(collector.episode, name)) for name in ("steps", "reward", "cost")}
     # Sums over finished episodes are forgotten at the end of an epoch, before a checkpoint: zero on every device.
     return CollectorState(
-        env_state=jax.tree.map(spread, collection.env_state),
+        env_state=jax.tree.map(spread, collector.env_state),
         replay=Replay(rows_last, copied(replay.position), copied(replay.size)),
-        episode=jax.tree.map(copied, collection.episode).replace(**under_way),
-        key=jax.random.split(jax.numpy.asarray(collection.key)[0], num_devices),
+        episode=jax.tree.map(copied, collector.episode).replace(**under_way),
+        key=jax.random.split(jax.numpy.asarray(collector.key)[0], num_devices),
     )

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 from orbax.checkpoint import CheckpointManager
 
-from cvpo_jax.algorithm import limit_controller
-from cvpo_jax.algorithm.state import CollectorState, Hyperparameters, TrainState
-from cvpo_jax.config.config import Config
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.algorithm.state import Hyperparameters, TrainState
+from cvpo_jax.algorithm.threshold import threshold_from_limit
+from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Checkpoint
 from cvpo_jax.runs.console import Row
@@ -21,7 +21,8 @@ from cvpo_jax.runtime import distributed
 from cvpo_jax.runtime.interrupt import StopRequest, interruptible
 from cvpo_jax.training.reshard import reshard
 from cvpo_jax.training.timer import Timer
-from cvpo_jax.training.trainer import Trainer, build
+from cvpo_jax.training.trainer import build
+from cvpo_jax.training.trial_set import TrialSet
 from envs.host.vector import host_scope
 
 
@@ -35,7 +36,7 @@ def train(config: Config, *, resume: Path | None = None) -> Path:
     Raises ConfigError, CheckpointError or TrainingError, each with one line that says what to do.
     """
     config = directory.resumable(resume, config) if resume else config.validate()
-    run_dir = resume or (directory.choose(config) if distributed.is_first() else Path(config.run_dir))
+    run_dir = resume or (directory.choose(config) if distributed.is_first() else Path(config.run_dir or ""))
     with host_scope(), interruptible() as stop:
         (problem,) = train_trials(build(config), [run_dir], stop, resume=bool(resume))
     if problem:
@@ -44,7 +45,7 @@ def train(config: Config, *, resume: Path | None = None) -> Path:
 
 
 def train_trials(
-    trainer: Trainer,
+    trials: TrialSet,
     run_dirs: Sequence[Path],
     stop: StopRequest,
     *,
@@ -52,7 +53,7 @@ def train_trials(
     step: int | None = None,
     recorded: Callable[[], None] | None = None,
 ) -> list[str]:
-    """Train each trial of `trainer` in its directory; returns each one's problem, empty where there was none.
+    """Train each trial of `trials` in its directory; returns each one's problem, empty where there was none.
 
     A trial with a problem is left at its last checkpoint; the others go on. `resume` goes on from the checkpoints at
     `step`, forgetting later ones, or from the latest. With `recorded`, which is called after each evaluation, the
@@ -61,81 +62,81 @@ def train_trials(
     with ExitStack() as stack:
         writing = resume or distributed.is_first()
         managers = [stack.enter_context(checkpoint.open_checkpoints(run_dir)) for run_dir in run_dirs if writing]
-        state, collection, seconds = _restored(trainer, run_dirs, managers, step) if resume else (*trainer.fresh(), 0.0)
+        state, collector, seconds = _restored(trials, run_dirs, managers, step) if resume else (*trials.fresh(), 0.0)
         # None of several processes writes before all have read.
         distributed.any_process(False)
         open_one = partial(
             open_recorder,
-            static=trainer.static,
+            static=trials.static,
             step=_step(state),
-            num_devices=trainer.trial_devices,
+            num_devices=trials.trial_devices,
             quiet=recorded is not None,
         )
         recorders = [
             stack.enter_context(open_one(run_dir, config, manager))
-            for run_dir, config, manager in zip(run_dirs, trainer.configs, managers or [None], strict=True)
+            for run_dir, config, manager in zip(run_dirs, trials.configs, managers or [None], strict=True)
         ]
         if recorded is None:
-            _announce(recorders[0], trainer, state, collection, run_dirs[0])
-        _loop(trainer, recorders, Checkpoint(state, collection, seconds), stop, recorded or (lambda: None))
+            _announce(recorders[0], trials, state, collector, run_dirs[0])
+        _loop(trials, recorders, Checkpoint(state, collector, seconds), stop, recorded or (lambda: None))
     return [recorder.problem for recorder in recorders]
 
 
 def _restored(
-    trainer: Trainer, run_dirs: Sequence[Path], managers: Sequence[CheckpointManager], step: int | None
+    trials: TrialSet, run_dirs: Sequence[Path], managers: Sequence[CheckpointManager], step: int | None
 ) -> tuple[TrainState, CollectorState, float]:
-    """The checkpoints on the trainer's devices; hyperparameters are the configurations', not the stored ones."""
-    state, collection = trainer.template()
+    """The checkpoints on their devices; hyperparameters are the configurations', not the stored ones."""
+    state, collector = trials.template()
     stored = []
     for run_dir, manager in zip(run_dirs, managers, strict=True):
-        before = directory.load_config(run_dir).train.devices
-        shapes = jax.eval_shape(partial(reshard, num_devices=before), collection)
+        before = directory.load_config(run_dir).train.devices or trials.trial_devices
+        shapes = jax.eval_shape(partial(reshard, num_devices=before), collector)
         stored.append(checkpoint.restore(manager, state, shapes, step))
     for manager in managers if step else ():
         for later in [kept for kept in manager.all_steps() if kept > step]:
             manager.delete(later)
     seconds = max(content.seconds for content in stored)
-    config, steps, minutes = trainer.config.train, int(stored[0].state.env_steps), seconds / 60
+    config, steps, minutes = trials.config.train, int(stored[0].state.env_steps), seconds / 60
     if steps >= config.steps:
         raise ConfigError(f"--train.steps is {config.steps}: the run has {steps} already; give more to go on")
-    if 0 < config.max_minutes <= minutes:
+    if config.out_of_time(seconds):
         raise ConfigError(f"--train.max_minutes is {config.max_minutes:g}: the run has had {minutes:.1f}; give more")
     parts = [
         (
             content.state.replace(hyperparameters=Hyperparameters.from_config(config.algo)),
-            reshard(content.collection, trainer.trial_devices),
+            reshard(content.collector, trials.trial_devices),
         )
-        for content, config in zip(stored, trainer.configs, strict=True)
+        for content, config in zip(stored, trials.configs, strict=True)
     ]
-    return *trainer.join(parts), seconds
+    return *trials.join(parts), seconds
 
 
 def _loop(
-    trainer: Trainer,
+    trials: TrialSet,
     recorders: Sequence[Recorder],
     begin: Checkpoint,
     stop: StopRequest,
     recorded: Callable[[], None],
 ) -> None:
     """Epochs until the steps are done, the time is up or the user interrupts; each stop leaves a checkpoint."""
-    config, clock = trainer.config, Timer(begin.seconds)
-    state, collection = begin.state, begin.collection
+    config, timer = trials.config, Timer(begin.seconds)
+    state, collector = begin.state, begin.collector
     if _step(state) == 0:
-        state, collection, metrics = trainer.warmup(state, collection)
-        _judge(recorders, trainer.rows_of(metrics), "the warm-up")
-    epochs, done = (_step(state) - trainer.warmup_steps) // trainer.epoch_steps, False
+        state, collector, metrics = trials.warmup(state, collector)
+        _judge(recorders, trials.rows_of(metrics), "the warm-up")
+    epochs, done = (_step(state) - trials.warmup_steps) // trials.epoch_steps, False
     while not done and not all(recorder.problem for recorder in recorders):
-        with clock.epoch():
-            state, collection, metrics = jax.block_until_ready(trainer.epoch(state, collection))
+        with timer.epoch():
+            state, collector, metrics = jax.block_until_ready(trials.epoch(state, collector))
         epochs += 1
-        step, rows = _step(state), trainer.rows_of(metrics)
+        step, rows = _step(state), trials.rows_of(metrics)
         _judge(recorders, rows, f"the epoch that ended at step {step:,}")
         for recorder, row in zip(recorders, rows, strict=True):
-            recorder.progress(step, clock.per_second(trainer.epoch_steps), row)
-        out_of_time = 0 < config.train.max_minutes * 60 <= clock.seconds
-        done = distributed.any_process(step >= config.train.steps or out_of_time or stop.requested)
+            recorder.progress(step, timer.per_second(trials.epoch_steps), row)
+        over = step >= config.train.steps or config.train.out_of_time(timer.seconds)
+        done = distributed.any_process(over or stop.requested)
         if done or epochs % config.eval.every == 0:
-            _record(trainer, recorders, Checkpoint(state, collection, clock.seconds), rows, clock)
+            _record(trials, recorders, Checkpoint(state, collector, timer.seconds), rows, timer)
             recorded()
     if stop.requested:
         for recorder in recorders:
@@ -150,38 +151,38 @@ def _judge(recorders: Sequence[Recorder], rows: Sequence[Row], where: str) -> No
 
 
 def _record(
-    trainer: Trainer, recorders: Sequence[Recorder], content: Checkpoint, rows: Sequence[Row], clock: Timer
+    trials: TrialSet, recorders: Sequence[Recorder], content: Checkpoint, rows: Sequence[Row], timer: Timer
 ) -> None:
     """Evaluate all trials, and write metrics and a checkpoint of each that is sound."""
     if all(recorder.problem for recorder in recorders):
         return
     rates = {
-        "steps_per_second": clock.per_second(trainer.epoch_steps),
-        "updates_per_second": clock.per_second(trainer.epoch_updates),
+        "steps_per_second": timer.per_second(trials.epoch_steps),
+        "updates_per_second": timer.per_second(trials.epoch_updates),
     }
     keys = [recorder.evaluation_key(_step(content.state)) for recorder in recorders]
-    evaluations = trainer.evaluations(content.state, keys)
-    trials = zip(recorders, trainer.split(content.state, content.collection), evaluations, rows, strict=True)
-    for recorder, (state, collection), episodes, row in trials:
+    evaluations = trials.evaluations(content.state, keys)
+    shares = zip(recorders, trials.split(content.state, content.collector), evaluations, rows, strict=True)
+    for recorder, (state, collector), episodes, row in shares:
         if not recorder.problem:
-            recorder.record(Checkpoint(state, collection, content.seconds), episodes, rates | row)
+            recorder.record(Checkpoint(state, collector, content.seconds), episodes, rates | row)
 
 
 def _announce(
-    recorder: Recorder, trainer: Trainer, state: TrainState, collection: CollectorState, run_dir: Path
+    recorder: Recorder, trials: TrialSet, state: TrainState, collector: CollectorState, run_dir: Path
 ) -> None:
     """What is about to be done, before it takes long: task, limit and threshold, memory, devices."""
-    config, static, say = trainer.config, trainer.static, recorder.say
-    say(f"{config.env.id} ({config.env.backend}) on {trainer.trial_devices} {trainer.chosen[0].platform} device(s)")
+    config, static, say = trials.config, trials.static, recorder.say
+    say(f"{config.env.id} ({config.env.backend}) on {trials.trial_devices} {trials.chosen[0].platform} device(s)")
     for name, limit in config.algo.constraint_limits.items():
-        threshold = float(limit_controller.threshold_from_limit(limit, config.algo.gamma, static.episode_length))
+        threshold = float(threshold_from_limit(limit, config.algo.gamma, static.episode_length))
         say(
             f"{name}: limit {limit:g} an episode of {static.episode_length} steps, gamma {config.algo.gamma:g}: "
             f"threshold {threshold:.3f}"
         )
-    here = sum(x.nbytes for x in jax.tree.leaves(collection.replay)) / 2**30
-    size = here * trainer.trial_devices / len(trainer.chosen)
-    say(f"replay of {trainer.rows * config.env.num_envs:,} steps: {size:.3f} GiB")
+    here = sum(x.nbytes for x in jax.tree.leaves(collector.replay)) / 2**30
+    size = here * trials.trial_devices / len(trials.chosen)
+    say(f"replay of {trials.rows * config.env.num_envs:,} steps: {size:.3f} GiB")
     step = _step(state)
     say(f"going on with {run_dir} from step {step:,}" if step else f"results go to {run_dir}")
 

@@ -11,55 +11,21 @@ from typing import Any
 import jax
 
 import envs
-from cvpo_jax.algorithm import init, matmul
-from cvpo_jax.algorithm.state import CollectorState, Hyperparameters, Metrics, StaticConfig, TrainState
-from cvpo_jax.config.config import Config, Schedule
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax.algorithm import matmul
+from cvpo_jax.algorithm.state import Hyperparameters, Metrics, StaticConfig, TrainState, init_train_state
+from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experience import rollout
 from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation
+from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runtime import devices, distributed, memory
-from cvpo_jax.training.epoch import Phase, make_loop, make_phases
+from cvpo_jax.training.epoch import make_loop, make_phases
+from cvpo_jax.training.trial_set import Parts, TrialSet
 from envs.base import VectorEnv
-
-Parts = tuple[TrainState, CollectorState]
-"""What a checkpoint holds of a trial: one replica of its state, and its collections with a leading axis D."""
 
 
 @dataclass(frozen=True)
-class Trainer:
-    """Everything compiled for `config`; states and collections have a leading axis D."""
-
-    config: Config
-    schedule: Schedule
-    chosen: list[jax.Device]
-    env: VectorEnv
-    static: StaticConfig
-    start: Callable[..., tuple[TrainState, CollectorState]]
-    warmup: Phase
-    epoch: Phase
-    evaluate: Callable[[TrainState, jax.Array], EvaluationResult]
-
-    @property
-    def rows(self) -> int:
-        """Rows of the replay's ring: steps of each environment."""
-        return self.config.train.replay_size // self.config.env.num_envs
-
-    @property
-    def warmup_steps(self) -> int:
-        """Environment steps of the warm-up."""
-        return self.schedule.warmup * self.config.env.num_envs
-
-    @property
-    def epoch_steps(self) -> int:
-        """Environment steps an epoch."""
-        return self.schedule.iterations * self.schedule.unroll * self.config.env.num_envs
-
-    @property
-    def epoch_updates(self) -> int:
-        """Updates an epoch."""
-        return self.schedule.iterations * self.schedule.updates
-
-    # What the training loop needs; a population of trials answers for each of them (cvpo_jax.population).
+class Trainer(TrialSet):
+    """One trial; states and collectors have a leading axis D."""
 
     @property
     def trial_devices(self) -> int:
@@ -72,23 +38,23 @@ class Trainer:
         return (self.config,)
 
     def fresh(self) -> tuple[TrainState, CollectorState]:
-        """State and collections at the start of a run."""
+        """State and collectors at the start of a run."""
         return self.start(jax.random.PRNGKey(self.config.train.seed))
 
     def template(self) -> Parts:
         """The shapes of each trial's part."""
-        state, collection = jax.eval_shape(self.fresh)
-        whole = jax.tree.map(lambda x: jax.ShapeDtypeStruct((self.trial_devices, *x.shape[1:]), x.dtype), collection)
+        state, collector = jax.eval_shape(self.fresh)
+        whole = jax.tree.map(lambda x: jax.ShapeDtypeStruct((self.trial_devices, *x.shape[1:]), x.dtype), collector)
         return jax.eval_shape(devices.first, state), whole
 
-    def split(self, state: TrainState, collection: CollectorState) -> Iterator[Parts]:
-        """Each trial's part of `state` and `collection`."""
-        yield devices.first(state), distributed.gather(collection)
+    def split(self, state: TrainState, collector: CollectorState) -> Iterator[Parts]:
+        """Each trial's part of `state` and `collector`."""
+        yield devices.first(state), distributed.gather(collector)
 
     def join(self, parts: Sequence[Parts]) -> tuple[TrainState, CollectorState]:
-        """State and collections on the devices, from the parts of all trials."""
-        ((state, collection),) = parts
-        return devices.replicate(state, self.chosen), devices.place(distributed.local_part(collection), self.chosen)
+        """State and collectors on the devices, from the parts of all trials."""
+        ((state, collector),) = parts
+        return devices.replicate(state, self.chosen), devices.place(distributed.local_part(collector), self.chosen)
 
     def rows_of(self, metrics: Metrics) -> list[dict[str, float]]:
         """Each trial's metrics."""
@@ -120,7 +86,7 @@ def _env_options(config: Config) -> dict[str, Any]:
     if config.env.layout != "random":
         options["layout"] = config.env.layout
     for name in ("episode_length", "control_step", "hazards", "hazard_size", "gremlin_travel"):
-        if value := getattr(config.env, name):
+        if (value := getattr(config.env, name)) is not None:
             options[name] = value
     return options
 
@@ -135,7 +101,7 @@ def build(config: Config) -> Trainer:
             raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(everywhere)} devices")
     env = make_env(config, config.env.num_envs // len(everywhere), staggered=True)
     memory.require_room(env, config.train.replay_size, chosen, 1 / len(everywhere))
-    matmul.require(config.algo.products)
+    matmul.require(config.algo.matmul_dtype)
     static = make_static_config(config, env)
     rows = config.train.replay_size // config.env.num_envs
     loop = partial(make_loop(config, schedule, env, len(everywhere)), axis_name=devices.AXIS_NAME)
@@ -155,6 +121,7 @@ def make_static_config(config: Config, env: VectorEnv) -> StaticConfig:
     """The static choices of `config` for `env`."""
     return StaticConfig.from_config(
         config.algo,
+        config.controller,
         observation_size=env.observation_size,
         action_size=env.action_size,
         num_constraints=env.num_constraints,
@@ -165,8 +132,8 @@ def make_static_config(config: Config, env: VectorEnv) -> StaticConfig:
 def _start(
     config: Config, static: StaticConfig, chosen: list[jax.Device], start: Callable, key: jax.Array
 ) -> tuple[TrainState, CollectorState]:
-    """Fresh state and collections; environments and exploration differ by device, the learner does not."""
+    """Fresh state and collectors; environments and exploration differ by device, the learner does not."""
     key_learner, key_collection = jax.random.split(key)
-    state = init.init_train_state(static, Hyperparameters.from_config(config.algo), key_learner)
+    state = init_train_state(static, Hyperparameters.from_config(config.algo), key_learner)
     keys = jax.random.split(key_collection, len(devices.all_devices(chosen)))
     return devices.replicate(state, chosen), start(distributed.local_part(keys))
