@@ -4,5 +4,5 @@ from cvpo_jax import Config, EnvConfig
 
 
 def get_config() -> Config:
-    """The defaults serve."""
+    """The default options."""
     return Config(env=EnvConfig(id="SafetyCarGoal1-v0"))

@@ -1,8 +1,8 @@
-"""SafetyPointCircle1: run round the circle fast without leaving the corridor."""
+"""SafetyPointCircle1: run around the circle fast without leaving the corridor."""
 
 from cvpo_jax import Config, EnvConfig
 
 
 def get_config() -> Config:
-    """The defaults serve."""
+    """The default options."""
     return Config(env=EnvConfig(id="SafetyPointCircle1-v0"))

@@ -1,8 +1,8 @@
-"""SafetyPointGoal1: reach goal after goal past hazards and a vase, at most 25 of cost an episode."""
+"""SafetyPointGoal1: reach goal after goal, past hazards and a vase, at a mean episodic cost of at most 25."""
 
 from cvpo_jax import Config, EnvConfig
 
 
 def get_config() -> Config:
-    """The defaults are tuned on this task."""
+    """The default options, which were tuned on this task."""
     return Config(env=EnvConfig(id="SafetyPointGoal1-v0"))

@@ -1,4 +1,4 @@
-"""SafetyPointGoal1 where training, too, must cost little: the limit is aimed at from the first update."""
+"""SafetyPointGoal1 where training, too, must cost little: it aims at the limit from the first update."""
 
 from dataclasses import replace
 
@@ -7,6 +7,6 @@ from experiments import point_goal
 
 
 def get_config() -> Config:
-    """No free updates (docs/limit.md)."""
+    """`experiments/point_goal.py` without the unconstrained updates at its start."""
     config = point_goal.get_config()
-    return replace(config, algo=replace(config.algo, free_updates=0))
+    return replace(config, algo=replace(config.algo, unconstrained_updates=0))

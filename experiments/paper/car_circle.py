@@ -1,19 +1,9 @@
-"""SafetyCarCircle1, as the CVPO paper's authors set it up: one layout, 0.10 s a step, 400 steps an episode.
+"""SafetyCarCircle1, as the CVPO paper's authors set it up."""
 
-Liu et al., ICML 2022, on Safety Gym.
-"""
-
-from cvpo_jax import AlgoConfig, Config, EnvConfig
+from cvpo_jax import Config
+from experiments.paper._common import paper_config
 
 
 def get_config() -> Config:
-    """The paper's task and limit; the algorithm's settings are ours."""
-    return Config(
-        env=EnvConfig(
-            id="SafetyCarCircle1-v0",
-            layout="fixed",
-            control_step=0.1,
-            episode_length=400,
-        ),
-        algo=AlgoConfig(cost_limit=10.0),
-    )
+    """One layout, 0.10 s a control step, 400 steps an episode, a limit of 10."""
+    return paper_config("Car", "Circle")
