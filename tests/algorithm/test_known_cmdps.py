@@ -1,4 +1,4 @@
-"""The whole of collection and `update_step` on constrained problems solved by hand (tests/toy.py)."""
+"""The whole of collector and `update_step` on constrained problems solved by hand (tests/toy.py)."""
 
 from dataclasses import replace
 from functools import partial
@@ -8,9 +8,8 @@ import pytest
 from toy import Bandit, Chain, ToyEnv
 
 from cvpo_jax import AlgoConfig
-from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.limit_controller import TARGET_SHARE
-from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig
+from cvpo_jax.config import ControllerConfig
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, init_train_state
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.experience import replay, rollout
 from cvpo_jax.experience.evaluation import make_evaluation
@@ -28,9 +27,9 @@ def solve(env: ToyEnv, algo: AlgoConfig, updates: int):
         num_constraints=1,
         episode_length=env.episode_length,
     )
-    state = init.init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(0))
-    collection = rollout.start(env, 200, jax.random.PRNGKey(1))
-    state, collection, _ = rollout.collect(env, state, collection, steps=20, random=True, axis_name=None)
+    state = init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(0))
+    collector = rollout.start(env, 200, jax.random.PRNGKey(1))
+    state, collector, _ = rollout.collect(env, state, collector, steps=20, random=True, axis_name=None)
 
     draw = partial(
         replay.sample,
@@ -41,17 +40,17 @@ def solve(env: ToyEnv, algo: AlgoConfig, updates: int):
     )
 
     def iteration(carry, key):
-        state, collection = carry
-        state, collection, _ = rollout.collect(env, state, collection, steps=1, random=False, axis_name=None)
+        state, collector = carry
+        state, collector, _ = rollout.collect(env, state, collector, steps=1, random=False, axis_name=None)
 
         def learn(state, key):
-            return update(state, draw(collection.replay, key, gamma=state.hyperparameters.gamma))
+            return update(state, draw(collector.replay, key, gamma=state.hyperparameters.gamma))
 
         state, metrics = jax.lax.scan(learn, state, jax.random.split(key))
-        return (state, collection), metrics
+        return (state, collector), metrics
 
     run = jax.jit(lambda carry: jax.lax.scan(iteration, carry, jax.random.split(jax.random.PRNGKey(2), updates // 2)))
-    (state, _), _ = run((state, collection))
+    (state, _), _ = run((state, collector))
     return state
 
 
@@ -63,7 +62,7 @@ def evaluate(env: ToyEnv, state, *, stochastic: bool) -> tuple[float, float]:
 def algo(**options) -> AlgoConfig:
     """Small and quick; an episode lasts 40 updates, which the policy's average must not lag behind."""
     small = AlgoConfig(cost_limit=LIMIT, gamma=0.9, n_step=1, batch_size=64, samples=16, hidden=(32,))
-    return replace(small, critic_lr=3e-3, average_rate=0.05, **options)
+    return replace(small, critic_lr=3e-3, ema_rate=0.05, **options)
 
 
 def test_the_controller_holds_the_bandits_measured_cost_just_under_its_limit() -> None:
@@ -73,7 +72,7 @@ def test_the_controller_holds_the_bandits_measured_cost_just_under_its_limit() -
     """
     env = Bandit(NUM_ENVS)
     _, costs = evaluate(env, solve(env, algo(), 40_000), stochastic=False)
-    assert costs == pytest.approx(TARGET_SHARE * LIMIT, rel=0.05)
+    assert costs == pytest.approx(ControllerConfig().target_share * LIMIT, rel=0.05)
 
 
 def published(**options) -> AlgoConfig:
@@ -96,6 +95,6 @@ def test_the_papers_threshold_settles_where_its_formula_says() -> None:
 def test_the_chain_mixes_its_states_up_to_the_limit() -> None:
     """The best policy is a random one, of which E-step and M-step find the probability."""
     env = Chain(NUM_ENVS)
-    returns, costs = evaluate(env, solve(env, published(greedy_share=0.0), 8000), stochastic=True)
+    returns, costs = evaluate(env, solve(env, published(deterministic_share=0.0), 8000), stochastic=True)
     assert returns == costs
     assert costs == pytest.approx(settled_cost(), abs=0.6)

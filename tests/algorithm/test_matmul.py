@@ -49,7 +49,7 @@ def test_critics_of_rounded_products_are_near_the_exact_ones() -> None:
 
 
 def test_critics_learn_with_rounded_products() -> None:
-    algo = AlgoConfig(hidden=(16, 16), samples=8, batch_size=16, products="bfloat16")
+    algo = AlgoConfig(hidden=(16, 16), samples=8, batch_size=16, matmul_dtype="bfloat16")
     static = StaticConfig.from_config(algo, observation_size=3, action_size=2, num_constraints=1, episode_length=100)
 
     def learn(state: TrainState, _: None) -> tuple[TrainState, jax.Array]:
@@ -67,6 +67,6 @@ def test_a_machine_without_such_products_is_told_at_once(monkeypatch: pytest.Mon
 
     matmul.require("float32")
     monkeypatch.setattr(jax, "block_until_ready", refuse)
-    with pytest.raises(ConfigError, match=r"--algo\.products is bfloat16: this cpu .*; use float32"):
+    with pytest.raises(ConfigError, match=r"--algo\.matmul_dtype is bfloat16: this cpu .*; use float32"):
         matmul.require("bfloat16")
     matmul.require("float32")

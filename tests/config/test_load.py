@@ -30,11 +30,11 @@ def test_the_gpus_experiment_is_the_usual_one_with_more_environments():
     assert dataclasses.replace(config, eval=usual.eval).with_envs(usual.env.num_envs) == usual
 
 
-def test_the_careful_experiment_is_the_usual_one_without_free_updates():
+def test_the_from_the_start_experiment_is_the_usual_one_without_unconstrained_updates():
     usual = load_experiment("experiments/point_goal.py")
-    config = load_experiment("experiments/careful/point_goal.py").validate()
-    assert config.algo.free_updates == 0
-    algo = dataclasses.replace(config.algo, free_updates=usual.algo.free_updates)
+    config = load_experiment("experiments/from_the_start/point_goal.py").validate()
+    assert config.algo.unconstrained_updates == 0
+    algo = dataclasses.replace(config.algo, unconstrained_updates=usual.algo.unconstrained_updates)
     assert dataclasses.replace(config, algo=algo) == usual
 
 
@@ -75,6 +75,16 @@ def test_overrides_replace_only_what_they_name():
     config = overridden("--algo.hidden", "32", "16", "8", "--env.id=SafetyPointGoal2-v0", "--algo.cost-limit", "7")
     assert (config.algo.hidden, config.env.id, config.algo.cost_limit) == ((32, 16, 8), "SafetyPointGoal2-v0", 7.0)
     assert config.train == Config().train
+
+
+def test_constraints_are_named_in_one_word_and_none_leaves_an_option_to_the_task():
+    words = ["--algo.constraints", "cost_hazards=10,cost_gremlins=2.5", "--env.hazards", "0", "--train.devices", "None"]
+    config = parse_overrides(Config(), words, "", "")
+    assert config.algo.constraint_limits == {"cost_hazards": 10.0, "cost_gremlins": 2.5}
+    assert (config.env.hazards, config.train.devices) == (0, None)
+    for text in ("cost_hazards", "cost_hazards=many", "cost_hazards=10,,"):
+        with pytest.raises(ConfigError, match="name=limit"):
+            parse_overrides(Config(), ["--algo.constraints", text], "", "")
 
 
 @pytest.mark.parametrize(

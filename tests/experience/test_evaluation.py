@@ -9,8 +9,7 @@ import pytest
 from toy import Bandit
 
 from cvpo_jax import AlgoConfig
-from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, init_train_state
 from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation, summarize
 
 
@@ -30,7 +29,7 @@ def state():
     static = StaticConfig.from_config(
         AlgoConfig(hidden=(8,)), observation_size=2, action_size=1, num_constraints=1, episode_length=20
     )
-    return init.init_train_state(static, Hyperparameters.from_config(AlgoConfig()), jax.random.PRNGKey(0))
+    return init_train_state(static, Hyperparameters.from_config(AlgoConfig()), jax.random.PRNGKey(0))
 
 
 def test_an_episode_is_summed_to_its_time_limit_and_no_further(state) -> None:

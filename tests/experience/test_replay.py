@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cvpo_jax.algorithm.state import Transition
 from cvpo_jax.experience import replay
+from cvpo_jax.experience.replay import Transition
 
 GAMMA = 0.5
 NUM_ENVS = 2

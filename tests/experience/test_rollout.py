@@ -9,8 +9,7 @@ import pytest
 from toy import Bandit, Chain, ToyEnv
 
 from cvpo_jax import AlgoConfig
-from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState, init_train_state
 from cvpo_jax.experience import rollout
 from cvpo_jax.runtime import devices
 
@@ -19,18 +18,18 @@ LIMIT = 10.0
 STEPS = 50
 
 
-def make_state(greedy_share: float) -> TrainState:
-    algo = AlgoConfig(hidden=(8,), greedy_share=greedy_share, cost_limit=LIMIT)
+def make_state(deterministic_share: float) -> TrainState:
+    algo = AlgoConfig(hidden=(8,), deterministic_share=deterministic_share, cost_limit=LIMIT)
     static = StaticConfig.from_config(algo, observation_size=2, action_size=1, num_constraints=1, episode_length=20)
-    return init.init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(0))
+    return init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(0))
 
 
 def collected(env: ToyEnv, state: TrainState, *, random: bool) -> tuple:
-    """State and collection after STEPS steps, the count of bad values, and the stored rows `[STEPS, N, ...]`."""
-    collection = rollout.start(env, STEPS, jax.random.PRNGKey(1))
+    """State and collector after STEPS steps, the count of bad values, and the stored rows `[STEPS, N, ...]`."""
+    collector = rollout.start(env, STEPS, jax.random.PRNGKey(1))
     collect = jax.jit(partial(rollout.collect, env, steps=STEPS, random=random, axis_name=None))
-    state, collection, bad = collect(state, collection)
-    return state, collection, bad, jax.tree.map(np.asarray, collection.replay.data)
+    state, collector, bad = collect(state, collector)
+    return state, collector, bad, jax.tree.map(np.asarray, collector.replay.data)
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +85,10 @@ def test_the_next_row_starts_where_the_action_led_and_a_new_episode_at_its_start
 
 
 def test_episodes_are_reported_whole_and_once(explored) -> None:
-    _, collection, _, rows = explored
+    _, collector, _, rows = explored
     returns = rows.reward[:40].reshape(2, 20, NUM_ENVS).sum(1)
     costs = rows.cost[:40, :, 0].reshape(2, 20, NUM_ENVS).sum(1)
-    sums, metrics = collection.episode.report(None)
+    sums, metrics = collector.episode.report(None)
     assert metrics["train/episodes"] == 2 * NUM_ENVS
     assert metrics["train/return"] == pytest.approx(returns.mean(), abs=1e-4)
     assert metrics["train/cost"] == pytest.approx(costs.mean(), rel=1e-4)
@@ -150,7 +149,7 @@ class Broken(Bandit):
 
 def test_collection_counts_values_that_are_not_finite() -> None:
     env = Broken(NUM_ENVS)
-    collection = rollout.start(env, STEPS, jax.random.PRNGKey(1))
-    state, _, bad = rollout.collect(env, make_state(0.5), collection, steps=6, random=True, axis_name=None)
+    collector = rollout.start(env, STEPS, jax.random.PRNGKey(1))
+    state, _, bad = rollout.collect(env, make_state(0.5), collector, steps=6, random=True, axis_name=None)
     assert bad == 2 * 6
     assert int(state.env_steps) == 6 * NUM_ENVS

@@ -39,14 +39,14 @@ def toys():
 
 def trained(built: trainer.Trainer) -> tuple:
     """Parts, metrics and evaluations of all trials after the warm-up and one epoch of four updates."""
-    state, collection = built.fresh()
-    state, collection, _ = built.warmup(state, collection)
-    given = jax.tree.leaves((state, collection))
+    state, collector = built.fresh()
+    state, collector, _ = built.warmup(state, collector)
+    given = jax.tree.leaves((state, collector))
     with jax.transfer_guard("disallow"):
-        state, collection, metrics = jax.block_until_ready(built.epoch(state, collection))
+        state, collector, metrics = jax.block_until_ready(built.epoch(state, collector))
     assert all(x.is_deleted() for x in given), "buffers are donated"
     keys = [jax.random.PRNGKey(config.train.seed) for config in built.configs]
-    return list(built.split(state, collection)), built.rows_of(metrics), built.evaluations(state, keys)
+    return list(built.split(state, collector)), built.rows_of(metrics), built.evaluations(state, keys)
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +95,11 @@ def test_parts_are_joined_as_they_were_and_go_on_without_compiling_anew(toys) ->
 
 
 def test_only_seed_limits_and_numbers_may_differ() -> None:
-    assert population.shape(trial(3, kl=0.5, cost_limit=1.0)) == population.shape(CONFIG)
-    named = [trial(0, constraints=text) for text in ("cost_a=1,cost_b=2", "cost_a=3,cost_b=4", "cost_b=3,cost_a=4")]
+    assert population.shape(trial(3, kl_estep=0.5, cost_limit=1.0)) == population.shape(CONFIG)
+    named = [
+        trial(0, constraints=dict(limits))
+        for limits in ({"cost_a": 1, "cost_b": 2}, {"cost_a": 3, "cost_b": 4}, {"cost_b": 3, "cost_a": 4})
+    ]
     assert population.shape(named[0]) == population.shape(named[1]) != population.shape(named[2])
     for options in ({"samples": 8}, {"hidden": (8, 8)}, {"limit_mode": "paper"}, {"n_step": 3}):
         assert population.shape(trial(0, **options)) != population.shape(CONFIG)

@@ -20,7 +20,7 @@ NUM_ENVS, ROWS = 12, 5
 
 
 @pytest.fixture(scope="module")
-def collection():
+def collector():
     """Collections of two devices with six environments each, where every number tells its place."""
     start = jax.jit(jax.vmap(partial(rollout.start, Bandit(NUM_ENVS // 2), ROWS)))
     made = jax.tree.map(np.array, start(jax.random.split(jax.random.PRNGKey(0), 2)))
@@ -37,11 +37,11 @@ def by_environment(stored):
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])
-def test_every_environment_keeps_its_state_and_its_steps(count, collection):
-    spread = reshard(collection, count)
+def test_every_environment_keeps_its_state_and_its_steps(count, collector):
+    spread = reshard(collector, count)
     assert {x.shape[0] for x in jax.tree.leaves(spread)} == {count}
     np.testing.assert_array_equal(
-        by_environment(spread.replay.data.reward), by_environment(collection.replay.data.reward)
+        by_environment(spread.replay.data.reward), by_environment(collector.replay.data.reward)
     )
     np.testing.assert_array_equal(spread.replay.data.cost[..., 0], 1000 + spread.replay.data.reward)
     np.testing.assert_array_equal(np.ravel(spread.env_state.obs[..., 0]), np.arange(NUM_ENVS))
@@ -50,17 +50,17 @@ def test_every_environment_keeps_its_state_and_its_steps(count, collection):
     assert len(np.unique(spread.key, axis=0)) == count
     back = reshard(spread, 2)
     for name in ("env_state", "replay", "episode"):
-        jax.tree.map(np.testing.assert_array_equal, getattr(back, name), getattr(collection, name))
+        jax.tree.map(np.testing.assert_array_equal, getattr(back, name), getattr(collector, name))
 
 
-def test_the_same_number_changes_nothing(collection):
-    assert reshard(collection, 2) is collection
+def test_the_same_number_changes_nothing(collector):
+    assert reshard(collector, 2) is collector
 
 
-def test_what_cannot_be_shared_is_told(collection):
+def test_what_cannot_be_shared_is_told(collector):
     with pytest.raises(ConfigError, match="12 environments cannot be shared equally by 5"):
-        reshard(collection, 5)
-    odd = collection.replace(env_state=collection.env_state.replace(metrics={"pool": np.zeros((2, 1))}))
+        reshard(collector, 5)
+    odd = collector.replace(env_state=collector.env_state.replace(metrics={"pool": np.zeros((2, 1))}))
     with pytest.raises(ConfigError, match="stay on the devices"):
         reshard(odd, 4)
 

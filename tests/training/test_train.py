@@ -55,18 +55,18 @@ def test_numbers_that_are_not_finite_stop_training_before_they_are_saved(tmp_pat
 def test_replicas_stay_bit_identical(count, monkeypatch):
     monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
     built = trainer.build(replace(CONFIG, train=replace(CONFIG.train, devices=count)))
-    state, collection = built.start(jax.random.PRNGKey(0))
+    state, collector = built.start(jax.random.PRNGKey(0))
     before = jax.device_get(devices.first(state).actor)
-    state, collection, _ = built.warmup(state, collection)
+    state, collector, _ = built.warmup(state, collector)
     for _ in range(3):
-        state, collection, metrics = jax.block_until_ready(built.epoch(state, collection))
+        state, collector, metrics = jax.block_until_ready(built.epoch(state, collector))
     assert state.key.shape[0] == count
     assert devices.all_equal(state)
     assert int(devices.first(state.updates)) == 3 * 32
     assert float(metrics["update/skipped"][0]) == 0
     moved = jax.tree.map(lambda x, y: np.abs(x - np.asarray(y[0])).max(), before, state.actor)
     assert max(jax.tree.leaves(moved)) > 1e-4
-    actions = np.asarray(collection.replay.data.action[:, :40])
+    actions = np.asarray(collector.replay.data.action[:, :40])
     assert not np.allclose(actions[0], actions[1]), "devices must explore differently"
 
 
@@ -74,8 +74,8 @@ def test_the_epoch_is_compiled_once(monkeypatch):
     """What an epoch returns is laid out as what it was given: anything else would compile it a second time."""
     monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
     built = trainer.build(replace(CONFIG, train=replace(CONFIG.train, devices=2)))
-    state, collection = built.start(jax.random.PRNGKey(0))
-    result = jax.eval_shape(built.epoch, state, collection)[:2]
+    state, collector = built.start(jax.random.PRNGKey(0))
+    result = jax.eval_shape(built.epoch, state, collector)[:2]
 
     def kind(x):
         return x.shape, x.dtype, x.weak_type
@@ -83,12 +83,12 @@ def test_the_epoch_is_compiled_once(monkeypatch):
     wrong = [
         jax.tree_util.keystr(path)
         for (path, given), returned in zip(
-            jax.tree_util.tree_leaves_with_path((state, collection)), jax.tree.leaves(result), strict=True
+            jax.tree_util.tree_leaves_with_path((state, collector)), jax.tree.leaves(result), strict=True
         )
         if kind(given) != kind(returned)
     ]
     assert not wrong
-    warm, _, _ = built.warmup(state, collection)
+    warm, _, _ = built.warmup(state, collector)
     fresh, _ = built.start(jax.random.PRNGKey(0))
     assert jax.tree.leaves(jax.tree.map(lambda x: x.sharding, fresh)) == jax.tree.leaves(
         jax.tree.map(lambda x: x.sharding, warm)

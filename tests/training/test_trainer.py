@@ -32,7 +32,7 @@ def built():
 
 def test_the_environment_is_made_as_configured() -> None:
     options = EnvConfig(id="SafetyPointButton1-v0", episode_length=77, layout="fixed")
-    config = replace(CONFIG, env=options, algo=AlgoConfig(constraints="cost_gremlins=3,cost_buttons=2"))
+    config = replace(CONFIG, env=options, algo=AlgoConfig(constraints={"cost_gremlins": 3.0, "cost_buttons": 2.0}))
     env = trainer.make_env(config, 3)
     assert (env.num_envs, env.episode_length, env.num_constraints) == (3, 77, 2)
     reset = jax.jit(env.reset)
@@ -68,8 +68,8 @@ def test_a_replay_that_cannot_fit_is_refused_before_any_work(monkeypatch) -> Non
 
 
 def test_the_replay_takes_as_much_as_is_said(built) -> None:
-    _, collection = jax.eval_shape(built.fresh)
-    held = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(collection.replay.data))
+    _, collector = jax.eval_shape(built.fresh)
+    held = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(collector.replay.data))
     assert held == memory.replay_bytes(built.env, built.rows * 16)
 
 
@@ -81,17 +81,17 @@ def test_sizes_follow_from_the_schedule(built) -> None:
 
 
 def test_an_epoch_steps_stores_and_updates_as_it_says(built) -> None:
-    state, collection = built.start(jax.random.PRNGKey(0))
-    assert collection.replay.data.reward.shape == (1, built.rows, 16)
-    state, collection, metrics = built.warmup(state, collection)
+    state, collector = built.start(jax.random.PRNGKey(0))
+    assert collector.replay.data.reward.shape == (1, built.rows, 16)
+    state, collector, metrics = built.warmup(state, collector)
     assert int(state.env_steps.lo[0]) == built.warmup_steps
-    assert int(collection.replay.size[0]) == 4
+    assert int(collector.replay.size[0]) == 4
     assert metrics["nonfinite"] == 0
     critic_before = jax.device_get(state.critics)
-    state, collection, metrics = built.epoch(state, collection)
+    state, collector, metrics = built.epoch(state, collector)
     assert int(state.env_steps.lo[0]) == built.warmup_steps + built.epoch_steps
     assert int(state.updates.lo[0]) == built.epoch_updates
-    assert int(collection.replay.size[0]) == 4 + 8
+    assert int(collector.replay.size[0]) == 4 + 8
     moved = jax.tree.map(lambda x, y: np.abs(x - y).max(), critic_before, jax.device_get(state.critics))
     assert max(jax.tree.leaves(moved)) > 0
     assert all(value.shape == (1,) for value in metrics.values())
@@ -100,8 +100,8 @@ def test_an_epoch_steps_stores_and_updates_as_it_says(built) -> None:
 
 
 def test_a_device_draws_its_share_of_the_batch_from_the_recent_rows(built) -> None:
-    _, collection = built.start(jax.random.PRNGKey(0))
-    stored = jax.tree.map(lambda x: np.array(x[0]), collection.replay)
+    _, collector = built.start(jax.random.PRNGKey(0))
+    stored = jax.tree.map(lambda x: np.array(x[0]), collector.replay)
     stored.data.observation[:, :, 0] = np.arange(built.rows)[:, None]
     stored = stored.replace(position=np.int32(0), size=np.int32(built.rows))
     batch = make_draw(CONFIG, 2)(stored, jax.random.PRNGKey(1), gamma=np.float32(0.9))
