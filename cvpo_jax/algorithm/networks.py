@@ -5,7 +5,6 @@ Notation: B states, K sampled actions a state, A action dimensions, O observatio
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 
 import flax.linen as nn
 import jax
@@ -126,15 +125,3 @@ def values_in_blocks(
         return jax.lax.map(one_state, (shared, action), batch_size=max(1, BLOCK_ROWS // action.shape[1]))
 
     return jax.lax.map(one_critic, (shared, of_action["kernel"], layers))
-
-
-def uncounted_operations(shape: tuple[int, ...], action_size: int, hidden: Sequence[int]) -> float:
-    """Floating point operations of `values_in_blocks` for values `[E, B, K]` that XLA's count leaves out.
-
-    It counts the bodies of the two loops once, so for one block.
-    """
-    critics, states, samples = shape
-    widths = [action_size, *hidden, 1]
-    a_row = sum(2 * rows * columns for rows, columns in pairwise(widths))
-    block = min(states, max(1, BLOCK_ROWS // samples))
-    return float(a_row * samples * (critics * states - block))

@@ -8,15 +8,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from brax.training.acme import running_statistics
-from brax.training.acme.running_statistics import RunningStatisticsState
-from brax.training.types import UInt64
 from flax import struct
 
+from cvpo_jax.algorithm import running_statistics
 from cvpo_jax.algorithm.estep import Duals
 from cvpo_jax.algorithm.limit_controller import ControllerState, LimitController, initial_controller
 from cvpo_jax.algorithm.networks import Actor, Critics
 from cvpo_jax.algorithm.optimizer import OptimizerState, make_optimizer
+from cvpo_jax.algorithm.running_statistics import RunningStatisticsState, UInt64
 from cvpo_jax.config import AlgoConfig, ControllerConfig, roles
 
 Params = Any

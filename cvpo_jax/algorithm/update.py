@@ -8,9 +8,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import optax
-from brax.training.acme import running_statistics
 
-from cvpo_jax.algorithm import critics, mstep
+from cvpo_jax.algorithm import critics, mstep, running_statistics
 from cvpo_jax.algorithm.estep import LAM_MAX, DualSolution, solve_dual
 from cvpo_jax.algorithm.feasibility import attainable_cost_decrease
 from cvpo_jax.algorithm.gaussian import Gaussian, stratified_noise

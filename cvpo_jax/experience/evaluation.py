@@ -4,6 +4,7 @@ Notation: E episodes, C constraints, T episode length.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from flax import struct
 
 from cvpo_jax.algorithm.state import TrainState
 from cvpo_jax.algorithm.update import normalize_observation
+from cvpo_jax.config.names import metric_name
 from envs.base import VectorEnv
 
 
@@ -59,10 +61,10 @@ def summarize(episodes: EvaluationResult, limits: tuple[float, ...]) -> dict[str
     row = _describe("return", np.asarray(episodes.returns))
     costs = np.asarray(episodes.costs)
     for index, limit in enumerate(limits):
-        suffix = f"_{index}" if len(limits) > 1 else ""
-        row |= _describe(f"cost{suffix}", costs[:, index])
-        row[f"cost_limit{suffix}"] = limit
-        row[f"cost_over_limit{suffix}"] = float(costs[:, index].mean() / limit) if limit else float("inf")
+        named = partial(metric_name, index=index, count=len(limits))
+        row |= _describe(named("cost"), costs[:, index])
+        row[named("cost_limit")] = limit
+        row[named("cost_over_limit")] = float(costs[:, index].mean() / limit) if limit else float("inf")
     return row
 
 

@@ -6,10 +6,10 @@ Notation: N environments on this device, C constraints, O observation size, A ac
 import jax
 import jax.numpy as jnp
 from brax.envs import State as EnvState
-from brax.training.acme import running_statistics
 from flax import struct
 from jax.typing import ArrayLike
 
+from cvpo_jax.algorithm import running_statistics
 from cvpo_jax.algorithm.limit_controller import observe_cost
 from cvpo_jax.algorithm.state import Metrics, StaticConfig, TrainState
 from cvpo_jax.algorithm.update import normalize_observation
