@@ -11,7 +11,7 @@ JOBS ?= 2
 export JAX_COMPILATION_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cvpo_jax/jax
 
 .DEFAULT_GOAL := help
-.PHONY: help install run gpu bench bench-peers test lint types gl lock
+.PHONY: help install run gpu bench bench-peers test lint types docs gl lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ lint: install ## ruff
 
 types: install ## mypy
 	$(BIN)/mypy
+
+docs: install ## write the generated pages of docs/reference
+	$(BIN)/python docs/generate.py $(ARGS)
 
 test: install gl lint types ## lint, types and tests; ARGS="-m slow" for the long ones
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)

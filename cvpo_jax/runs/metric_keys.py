@@ -1,0 +1,132 @@
+"""Every key of `metrics.jsonl` with its unit and meaning: the one source of docs/reference/metrics.md.
+
+A row is written at each evaluation. `{c}` in a name marks the place of a constraint's index: nothing with one
+constraint, `_0`, `_1`, … with several.
+"""
+
+from dataclasses import dataclass
+
+from cvpo_jax.config.names import metric_name
+
+CONSTRAINT = "{c}"
+
+
+@dataclass(frozen=True)
+class MetricKey:
+    """One key of a row; `unit` is empty for pure numbers."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class MetricGroup:
+    """Keys that belong together, and what they have in common."""
+
+    title: str
+    note: str
+    keys: tuple[MetricKey, ...]
+
+
+def _statistics(name: str, unit: str, what: str) -> tuple[MetricKey, ...]:
+    """Return mean, standard deviation and quantiles of `what` over the episodes of an evaluation."""
+    quantiles = ((10, "10 % quantile"), (50, "median"), (90, "90 % quantile"))
+    return (
+        MetricKey(f"{name}_mean", unit, f"{what}: mean"),
+        MetricKey(f"{name}_std", unit, f"{what}: standard deviation over episodes"),
+        *(MetricKey(f"{name}_q{q}", unit, f"{what}: {label}") for q, label in quantiles),
+    )
+
+
+PROGRESS = MetricGroup(
+    "Progress",
+    "Counted from the start of the run, across resumes.",
+    (
+        MetricKey("step", "environment steps", "steps of all environments, warm-up included"),
+        MetricKey("updates", "updates", "updates of critics and policy"),
+        MetricKey("seconds", "s", "training time, compilation included, evaluations and checkpoints excluded"),
+        MetricKey("steps_per_second", "steps/s", "training speed, without the first epoch of the process"),
+        MetricKey("updates_per_second", "updates/s", "the same in updates"),
+    ),
+)
+EVALUATION = MetricGroup(
+    "Evaluation",
+    "Over `--eval.episodes` whole episodes of the averaged policy, each with a new layout.",
+    (
+        *_statistics("return", "reward", "return of an episode"),
+        *_statistics("cost{c}", "cost", "cost of an episode"),
+        MetricKey("cost_limit{c}", "cost", "limit on the mean cost of an episode"),
+        MetricKey("cost_over_limit{c}", "", "mean cost relative to the limit: 1 is exactly at the limit"),
+        MetricKey("score", "reward", "ranks checkpoints: the return if every limit is kept, else -1e6 - excess"),
+    ),
+)
+EPISODES = MetricGroup(
+    "Training episodes",
+    "Over the episodes that ended during the last epoch; of several constraints, the first one counts.",
+    (
+        MetricKey("train/episodes", "episodes", "how many ended"),
+        MetricKey("train/return", "reward", "their mean return"),
+        MetricKey("train/cost", "cost", "their mean cost"),
+        MetricKey("train/share_over_limit", "", "share of them whose cost exceeds the limit"),
+    ),
+)
+CONTROLLER = MetricGroup(
+    "Limit controller",
+    "See docs/design/limit_controller.md. Averages over the updates of the last epoch, like all groups below.",
+    (
+        MetricKey(
+            "cost/measured{c}", "cost", "cost of an episode of the deterministic environments, over half an episode"
+        ),
+        MetricKey("cost/deployed{c}", "cost", "the same under the averaged policy alone, over two episodes"),
+        MetricKey("cost/predicted{c}", "cost", "cost of an episode that the cost critics predict from replay states"),
+        MetricKey("cost/pressure{c}", "", "output of the controller; -max_pressure while cost is unconstrained"),
+        MetricKey("cost/integral{c}", "", "its integral term"),
+        MetricKey("cost/reference{c}", "", "log ratio of the present setpoint to the target; 0 once it is reached"),
+        MetricKey("cost/threshold{c}", "discounted cost", "bound on E_q[Qc] that the E-step is given"),
+    ),
+)
+ESTEP = MetricGroup(
+    "E-step",
+    "See docs/design/dual_solver.md.",
+    (
+        MetricKey("estep/eta", "reward", "temperature of the weights"),
+        MetricKey("estep/lam{c}", "reward/cost", "multiplier of the constraint"),
+        MetricKey("estep/lam_normalized{c}", "", "the same in units of std(Qr) / std(Qc) over a state's samples"),
+        MetricKey("estep/kl_ratio", "", "KL of the weights relative to `--algo.kl_estep`"),
+        MetricKey("estep/converged", "", "share of the updates whose dual was solved to its optimum"),
+    ),
+)
+LEARNING = MetricGroup(
+    "Critics and M-step",
+    "",
+    (
+        MetricKey("critic/loss", "", "squared temporal-difference error, summed over critics"),
+        MetricKey("critic/reward_value", "discounted reward", "mean value of the first reward critic"),
+        MetricKey("mstep/loss", "nats", "Lagrangian of the weighted likelihood"),
+        MetricKey("mstep/kl_mean_ratio", "", "KL from moving the mean, relative to `--algo.kl_mean`"),
+        MetricKey("mstep/kl_covariance_ratio", "", "KL from changing the covariance, likewise"),
+        MetricKey("mstep/multiplier_mean", "", "multiplier of the bound on the mean"),
+        MetricKey("mstep/multiplier_covariance", "", "multiplier of the bound on the covariance"),
+        MetricKey("policy/scale", "action", "mean standard deviation of the old policy"),
+    ),
+)
+HEALTH = MetricGroup(
+    "Health",
+    "Both are 0 in a healthy run; a run that exceeds its tolerance stops with the reason.",
+    (
+        MetricKey("nonfinite", "values", "observations, rewards and costs that were NaN or infinite"),
+        MetricKey("update/skipped", "", "share of the updates that were not finite and were skipped"),
+    ),
+)
+GROUPS = (PROGRESS, EVALUATION, EPISODES, CONTROLLER, ESTEP, LEARNING, HEALTH)
+
+
+def metric_names(num_constraints: int) -> tuple[str, ...]:
+    """Return the keys of a row of a run with `num_constraints` constraints, those of each constraint in a row."""
+    suffixes = [metric_name("", index, num_constraints) for index in range(num_constraints)]
+    names: list[str] = []
+    for key in (key for group in GROUPS for key in group.keys):
+        here = suffixes if CONSTRAINT in key.name else [""]
+        names += [key.name.replace(CONSTRAINT, suffix) for suffix in here]
+    return tuple(names)

@@ -1,0 +1,127 @@
+"""The pages of the documentation: generated ones are up to date, and what they name exists."""
+
+import dataclasses
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from paths import ROOT
+
+from cvpo_jax.config import Config
+from cvpo_jax.experience.evaluation import EvaluationResult, summarize
+from cvpo_jax.runs.metric_keys import GROUPS, metric_names
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+KINDS = {"guide", "reference", "design", "lab"}
+FOLDERS = "benchmarks|cvpo_jax|docs|envs|experiments|results|tests"
+
+
+@pytest.fixture(scope="module")
+def generate() -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    command = [sys.executable, ROOT / "docs" / "generate.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_option_without_a_docstring_is_refused(generate: types.ModuleType) -> None:
+    @dataclasses.dataclass
+    class Section:
+        """Options."""
+
+        known: int = 1
+        """What it is."""
+        unknown: int = 2
+
+    with pytest.raises(ValueError, match=r"Section\.unknown has no docstring"):
+        generate.field_docs(Section)
+
+
+def test_metrics_of_a_run_are_those_listed(tiny_run: Path) -> None:
+    rows = [json.loads(line) for line in (tiny_run / "metrics.jsonl").read_text().splitlines()]
+    for row in rows:
+        assert set(row) == set(metric_names(1))
+
+
+def test_several_constraints_have_an_index_each() -> None:
+    names = set(metric_names(2))
+    assert {"cost_0_mean", "cost_1_q90", "cost_limit_0", "cost/pressure_1", "return_mean"} <= names
+    episodes = EvaluationResult(np.zeros(4), np.zeros((4, 2)))
+    assert set(summarize(episodes, (1.0, 2.0))) < names
+    assert (
+        len(names)
+        == len(metric_names(2))
+        == len(metric_names(1)) + sum("{c}" in key.name for group in GROUPS for key in group.keys)
+    )
+
+
+def test_every_page_is_of_one_kind() -> None:
+    folders = {path.parent.name for path in PAGES if path.parent != ROOT}
+    assert folders == KINDS | {"docs"}
+    assert [path.name for path in (ROOT / "docs").glob("*.md")] == ["index.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    broken = [
+        target
+        for target in targets
+        if "://" not in target and not (page.parent / (target.partition("#")[0] or page.name)).exists()
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_anchors_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+#[^)\s]+|#[^)\s]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        heads = re.findall(r"^#+ (.*)$", ((page.parent / name) if name else page).read_text(), flags=re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w\- ]", "", head).lower().replace(" ", "-") for head in heads}, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_are_named_exist(page: Path) -> None:
+    named = re.findall(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]*\w)", page.read_text())
+    # Capitals stand for what the reader puts in: experiments/TASK.py.
+    missing = [
+        name for name in named if not re.search("[A-Z]{3}", name.replace("README", "")) and not [*ROOT.glob(name)]
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_options_that_are_named_exist(page: Path) -> None:
+    known = {
+        f"{section}.{option.name}"
+        for section, value in vars(Config()).items()
+        if dataclasses.is_dataclass(value)
+        for option in dataclasses.fields(value)
+    }
+    text = page.read_text()
+    sections = "|".join({name.partition(".")[0] for name in known})
+    named = re.findall(rf"(?:--|`)((?:{sections})\.[\w-]+)(?!\w*\()", text)
+    assert not {name.replace("-", "_") for name in named} - known
+
+
+def test_the_readme_starts_with_what_how_and_a_picture() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    first_screen = "\n".join(lines[:25])
+    assert len(lines) <= 90
+    for part in ("make run", "make test", "results/figures/point_goal.gif"):
+        assert part in first_screen
