@@ -7,7 +7,7 @@ constant fraction (arXiv 2512.23770). The fraction follows the measured cost of 
 of a PID Lagrangian does (Stooke et al. 2020, arXiv 2007.03964), but on the logarithm of cost and in units of the
 critics' spreads. The design page on the limit controller has the equations.
 
-Notation: C constraints, T episode length.
+Notation: C constraints.
 """
 
 from typing import NamedTuple
@@ -16,17 +16,18 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from cvpo_jax.algorithm.step_rates import StepRates
 from cvpo_jax.config import ControllerConfig
 
 
 class ControllerState(struct.PyTreeNode):
-    """What the controller remembers; all `[C]`."""
+    """What the controller remembers."""
 
-    fast: jax.Array  # running mean cost of a step by policies' means, over about half an episode
-    slow: jax.Array  # the same over two episodes
-    deployed: jax.Array  # running mean cost of a step by the mean of the average policy alone, over two episodes
-    integral: jax.Array
-    reference: jax.Array  # the error allowed for now: it leads from where cost began down to 0
+    fast: StepRates  # running means of a step by policies' means, over about half an episode
+    slow: StepRates  # the same over two episodes
+    deployed: StepRates  # running means of a step by the mean of the average policy alone, over two episodes
+    integral: jax.Array  # [C]
+    reference: jax.Array  # [C] the error allowed for now: it leads from where cost began down to 0
 
 
 class LimitController(NamedTuple):
@@ -34,12 +35,14 @@ class LimitController(NamedTuple):
 
     config: ControllerConfig
     limit: jax.Array  # [C] mean undiscounted cost of an episode
-    episode_length: int
+    time_limit: int  # of an episode, steps
 
-    def error(self, rate: jax.Array) -> jax.Array:
-        """Log ratio `[C]` of an episode's cost, at a mean cost `rate` of a step, to the target; 0 where just met."""
-        floor = self.config.min_limit_share * self.episode_length
-        return jnp.log((rate * self.episode_length + floor) / (self.config.target_share * self.limit + floor))
+    def error(self, rates: StepRates) -> jax.Array:
+        """Log ratio `[C]` of the mean cost of an episode to the target; 0 where just met."""
+        # In the unit of the cost itself, so that the same task in other units is controlled alike.
+        floor = self.config.min_limit_share * rates.mean_length(self.time_limit) * rates.unit
+        cost = rates.episode_cost(self.time_limit)
+        return jnp.log((cost + floor) / (self.config.target_share * self.limit + floor))
 
     def expected_error(self, state: ControllerState) -> jax.Array:
         """The error `[C]` that the present trend leads to, less the reference.
@@ -84,37 +87,37 @@ def initial_controller(config: ControllerConfig, num_constraints: int, unconstra
     reference = config.loosest_reference + unconstrained_updates * config.descent_rate if unconstrained_updates else 0.0
     # Separate arrays, since the state is donated and a buffer may be given away only once.
     return ControllerState(
-        fast=jnp.zeros(num_constraints),
-        slow=jnp.zeros(num_constraints),
-        deployed=jnp.zeros(num_constraints),
+        fast=StepRates.zeros(num_constraints),
+        slow=StepRates.zeros(num_constraints),
+        deployed=StepRates.zeros(num_constraints),
         integral=jnp.full(num_constraints, config.initial_integral),
         reference=jnp.full(num_constraints, reference),
     )
 
 
-def observe_cost(
+def observe_rates(
     config: ControllerConfig,
     state: ControllerState,
-    mean_cost: jax.Array,
-    deployed_cost: jax.Array,
+    rates: StepRates,
+    deployed: StepRates,
     *,
     seen: jax.Array,
     steps: int,
-    episode_length: int,
+    time_limit: int,
 ) -> ControllerState:
-    """Take the mean costs `[C]` of the last `steps` steps into the running means; `seen` [] steps came before them.
+    """Take the means over the last `steps` steps into the running means; `seen` [] steps came before them.
 
-    `mean_cost` is that of newest and average policy together, which tells sooner; `deployed_cost` the average's alone.
+    `rates` are those of newest and average policy together, which tell sooner; `deployed` those of the average alone.
     """
 
-    def mix(rate: jax.Array, cost: jax.Array, episodes: float) -> jax.Array:
-        share = jnp.maximum(steps / (episodes * episode_length), steps / (seen + steps))
-        return rate + jnp.minimum(share, 1.0) * (cost - rate)
+    def mix(before: StepRates, now: StepRates, episodes: float) -> StepRates:
+        share = jnp.minimum(jnp.maximum(steps / (episodes * time_limit), steps / (seen + steps)), 1.0)
+        return jax.tree.map(lambda old, new: old + share * (new - old), before, now)
 
     return state.replace(
-        fast=mix(state.fast, mean_cost, config.fast_episodes),
-        slow=mix(state.slow, mean_cost, config.slow_episodes),
-        deployed=mix(state.deployed, deployed_cost, config.slow_episodes),
+        fast=mix(state.fast, rates, config.fast_episodes),
+        slow=mix(state.slow, rates, config.slow_episodes),
+        deployed=mix(state.deployed, deployed, config.slow_episodes),
     )
 
 

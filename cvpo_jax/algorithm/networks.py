@@ -34,19 +34,20 @@ class Actor(nn.Module):
     def __call__(self, observation: jax.Array) -> Gaussian:
         """Map observations `[..., O]` to a Gaussian over actions `[..., A]`."""
         hidden = observation
-        for width in self.hidden:
-            hidden = nn.relu(nn.Dense(width, dot_general=dense_product(self.matmul_dtype))(hidden))
+        for index, width in enumerate(self.hidden):
+            layer = nn.Dense(width, dot_general=dense_product(self.matmul_dtype), name=f"hidden_{index}")
+            hidden = nn.relu(layer(hidden))
         small = nn.initializers.variance_scaling(0.01, "fan_in", "uniform")
-        mean = jnp.tanh(nn.Dense(self.action_size, kernel_init=small)(hidden))
+        mean = jnp.tanh(nn.Dense(self.action_size, kernel_init=small, name="mean")(hidden))
         span = self.max_std - MIN_STD
         share = (self.initial_std - MIN_STD) / span
         offset = jnp.log(share / (1 - share))
-        diagonal = nn.Dense(self.action_size, kernel_init=small)(hidden)
+        diagonal = nn.Dense(self.action_size, kernel_init=small, name="scale")(hidden)
         scale = MIN_STD + span * nn.sigmoid(diagonal + offset)
         if not self.full:
             return Gaussian(mean, scale)
         count = self.action_size * (self.action_size - 1) // 2
-        lower = self.max_std * jnp.tanh(nn.Dense(count, kernel_init=small)(hidden))
+        lower = self.max_std * jnp.tanh(nn.Dense(count, kernel_init=small, name="lower")(hidden))
         rows, columns = jnp.tril_indices(self.action_size, -1)
         factor = jnp.zeros((*mean.shape, self.action_size)).at[..., rows, columns].set(lower)
         return Gaussian(mean, factor + jnp.eye(self.action_size) * scale[..., None])
@@ -62,13 +63,13 @@ class Critic(nn.Module):
     def __call__(self, observation: jax.Array, action: jax.Array) -> jax.Array:
         """Value `[B]` of actions `[B, A]`, or `[B, K]` of actions `[B, K, A]`, at observations `[B, O]`."""
         product = dense_product(self.matmul_dtype)
-        hidden = nn.Dense(self.hidden[0], dot_general=product)(observation)
+        hidden = nn.Dense(self.hidden[0], dot_general=product, name="observation")(observation)
         if action.ndim > observation.ndim:
             hidden = hidden[..., None, :]
-        hidden = nn.relu(hidden + nn.Dense(self.hidden[0], use_bias=False)(action))
-        for width in self.hidden[1:]:
-            hidden = nn.relu(nn.Dense(width, dot_general=product)(hidden))
-        return nn.Dense(1)(hidden)[..., 0]
+        hidden = nn.relu(hidden + nn.Dense(self.hidden[0], use_bias=False, name="action")(action))
+        for index, width in enumerate(self.hidden[1:], 1):
+            hidden = nn.relu(nn.Dense(width, dot_general=product, name=f"hidden_{index}")(hidden))
+        return nn.Dense(1, name="value")(hidden)[..., 0]
 
 
 class Critics(nn.Module):
@@ -88,7 +89,7 @@ class Critics(nn.Module):
             in_axes=None,
             out_axes=0,
             axis_size=self.count,
-        )(self.hidden, self.matmul_dtype)
+        )(self.hidden, self.matmul_dtype, name="ensemble")
         if action.ndim == observation.ndim or self.is_initializing():
             return ensemble(observation, action)
         batched = jax.vmap(
@@ -107,7 +108,8 @@ def values_in_blocks(
 
     What the batched product keeps in memory stays in a core's cache here, which makes it half as fast again.
     """
-    first, of_action, *layers = (params[f"Dense_{index}"] for index in range(len(params)))
+    first, of_action = params["observation"], params["action"]
+    layers = [params[f"hidden_{index}"] for index in range(1, len(params) - 2)] + [params["value"]]
     shared = jax.vmap(product, (None, 0))(observation, first["kernel"]) + first["bias"][:, None]
 
     def one_critic(arguments: tuple) -> jax.Array:

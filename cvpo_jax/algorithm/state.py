@@ -16,6 +16,7 @@ from cvpo_jax.algorithm.limit_controller import ControllerState, LimitController
 from cvpo_jax.algorithm.networks import Actor, Critics
 from cvpo_jax.algorithm.optimizer import OptimizerState, make_optimizer
 from cvpo_jax.algorithm.running_statistics import RunningStatisticsState, UInt64
+from cvpo_jax.algorithm.scales import SignalSums
 from cvpo_jax.config import AlgoConfig, ControllerConfig, roles
 
 Params = Any
@@ -73,11 +74,13 @@ class StaticConfig:
     algo: AlgoConfig
     """Without its numbers, which are `Hyperparameters`."""
     controller: ControllerConfig
+    reward_scale: float | None = 1.0
+    """The factor between rewards and what critics learn; None: measured."""
 
     @classmethod
-    def from_config(cls, algo: AlgoConfig, controller: ControllerConfig | None = None, **sizes: int) -> "StaticConfig":
-        """The options of `algo` for an environment of these sizes: the four fields above that are numbers."""
-        return cls(**sizes, algo=without_numbers(algo), controller=controller or ControllerConfig())
+    def from_config(cls, algo: AlgoConfig, controller: ControllerConfig | None = None, **env: Any) -> "StaticConfig":
+        """The options of `algo` for an environment of these sizes, the fields above, and perhaps `reward_scale`."""
+        return cls(**env, algo=without_numbers(algo), controller=controller or ControllerConfig())
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -127,6 +130,7 @@ class TrainState(struct.PyTreeNode):
     duals: Duals
     multipliers: KLMultipliers
     controller: ControllerState
+    signals: SignalSums  # what the scales of reward and cost follow from
     observation_statistics: RunningStatisticsState
     updates: UInt64
     env_steps: UInt64
@@ -136,6 +140,17 @@ class TrainState(struct.PyTreeNode):
     def limit_controller(self) -> LimitController:
         """The law that `controller` is the memory of."""
         return LimitController(self.static.controller, self.hyperparameters.cost_limit, self.static.episode_length)
+
+    @property
+    def reward_scale(self) -> jax.Array:
+        """The factor `[]` between rewards and what the critics learn."""
+        known = self.static.reward_scale
+        return self.signals.reward_scale() if known is None else jnp.float32(known)
+
+    @property
+    def cost_scale(self) -> jax.Array:
+        """The factors `[C]` between costs and what the critics learn."""
+        return self.signals.cost_scale()
 
 
 def init_train_state(static: StaticConfig, hyperparameters: Hyperparameters, key: jax.Array) -> TrainState:
@@ -158,6 +173,7 @@ def init_train_state(static: StaticConfig, hyperparameters: Hyperparameters, key
         duals=Duals.initial(static.num_constraints),
         multipliers=KLMultipliers(jnp.ones(()), jnp.ones(())),
         controller=initial_controller(static.controller, static.num_constraints, static.algo.unconstrained_updates),
+        signals=SignalSums.zeros(static.num_constraints),
         observation_statistics=running_statistics.init_state(
             jax.ShapeDtypeStruct((static.observation_size,), jnp.float32)
         ),

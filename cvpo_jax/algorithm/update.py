@@ -47,12 +47,14 @@ update_step = partial(jax.jit, static_argnames="axis_name", donate_argnums=0)(up
 
 
 def normalize(state: TrainState, batch: Batch) -> Batch:
-    """The batch with observations centered and scaled, where the configuration asks for it."""
+    """The batch in the units that the networks see: observations, reward and cost scaled."""
     scale = partial(normalize_observation, state)
     return batch.replace(
         observation=scale(batch.observation),
         next_observation=scale(batch.next_observation),
         policy_observation=scale(batch.policy_observation),
+        reward=batch.reward * state.reward_scale,
+        cost=batch.cost * state.cost_scale,
     )
 
 
@@ -82,7 +84,10 @@ def update_critics(
     (value, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.critics)
     value, gradients = devices.pmean((value, gradients), axis_name)
     updates, optimizer = make_optimizer(state.hyperparameters.critic_lr).update(gradients, state.critic_optimizer)
-    metrics = {"critic/loss": value, "critic/reward_value": devices.pmean(values[0].mean(), axis_name)}
+    metrics = {
+        "critic/loss": value,
+        "critic/reward_value": devices.pmean(values[0].mean(), axis_name) / state.reward_scale,
+    }
     return state.replace(critics=optax.apply_updates(state.critics, updates), critic_optimizer=optimizer), metrics
 
 
@@ -152,7 +157,8 @@ def choose_threshold(state: TrainState, costs: jax.Array) -> jax.Array:
     """The bound `[C]` on E_q[Qc], by the controller or the paper, for the values `costs` `[C, B, K]` of the samples."""
     static, hyperparameters = state.static, state.hyperparameters
     if static.algo.limit_mode == "paper":
-        return threshold_from_limit(hyperparameters.cost_limit, hyperparameters.gamma, static.episode_length)
+        limit = hyperparameters.cost_limit * state.cost_scale
+        return threshold_from_limit(limit, hyperparameters.gamma, static.episode_length, state.controller.slow)
     pressure = state.limit_controller.pressure(state.controller)
     attainable = attainable_cost_decrease(costs, hyperparameters.kl_estep)
     return controlled_threshold(pressure, costs.mean((1, 2)), attainable)
@@ -162,14 +168,15 @@ def estep_metrics(
     state: TrainState, solution: DualSolution, mean_cost: jax.Array, threshold: jax.Array, spread: jax.Array
 ) -> Metrics:
     """What the E-step says of itself and, for each constraint, of cost; the last three arguments are `[C]`."""
-    hyperparameters, controller, length = state.hyperparameters, state.controller, state.static.episode_length
+    hyperparameters, controller, time_limit = state.hyperparameters, state.controller, state.static.episode_length
+    raw_cost = mean_cost / state.cost_scale
     of_constraints = {
-        "estep/lam": solution.lam,
+        "estep/lam": solution.lam * state.cost_scale / state.reward_scale,
         "estep/lam_normalized": solution.lam * spread,
-        "cost/predicted": episodic_cost(mean_cost, hyperparameters.gamma, length),
-        "cost/measured": controller.fast * length,
-        "cost/deployed": controller.deployed * length,
-        "cost/threshold": threshold,
+        "cost/predicted": episodic_cost(raw_cost, hyperparameters.gamma, time_limit, controller.slow),
+        "cost/measured": controller.fast.episode_cost(time_limit),
+        "cost/deployed": controller.deployed.episode_cost(time_limit),
+        "cost/threshold": threshold / state.cost_scale,
         "cost/pressure": state.limit_controller.pressure(controller),
         "cost/reference": controller.reference,
         "cost/integral": controller.integral,

@@ -1,11 +1,12 @@
-"""Options from the command line by tyro: any dataclass, errors in one line, and how a mapping of limits is written."""
+"""Options from the command line by tyro: any dataclass, errors in one line, and how mappings are written."""
 
 import contextlib
 import io
 import itertools
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -57,10 +58,18 @@ _REGISTRY = ConstructorRegistry()
 
 
 @_REGISTRY.primitive_rule
-def _limits_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
-    """How the command line gives a mapping from names to limits: as one word, `name=limit,name=limit`."""
+def _mapping_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """How a mapping is one word: limits of names as `name=limit,name=limit`, anything else as a JSON object."""
     if info.type_origin is not Mapping:
         return None
+    if get_args(info.type)[1] is not float:
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="JSON",
+            instance_from_str=lambda words: read_object(words[0]),
+            is_instance=lambda value: isinstance(value, Mapping),
+            str_from_instance=lambda value: [json.dumps(value)],
+        )
     return PrimitiveConstructorSpec(
         nargs=1,
         metavar="NAME=LIMIT,...",
@@ -84,6 +93,17 @@ def read_limits(text: str) -> dict[str, float]:
     return limits
 
 
+def read_object(text: str) -> dict[str, Any]:
+    """Read a JSON object; raises ValueError, as tyro asks."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{text!r} is not JSON ({error}); write it as '{{\"payload\": 2.0}}'") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{text!r} is not a JSON object; write it as '{{\"payload\": 2.0}}'")
+    return value
+
+
 def _one_line(box: str) -> str:
     """The message in tyro's box of several lines, with the options it found to be close."""
     title, *lines = [line.strip(" │|╭╮╰╯+") for line in box.splitlines() if line.strip()] or [box]
@@ -92,6 +112,7 @@ def _one_line(box: str) -> str:
         " ".join(group) for rule, group in itertools.groupby(lines, lambda line: not line.strip("─-")) if not rule
     ]
     message, *rest = sections or [title]
+    message = re.sub(r"Missing from .*?: (\S+) .*", r"\1 is missing", message)
     close = [option for option in re.findall(r"--[\w.]+", " ".join(rest)) if option not in f"--help {message}"]
     hint = f"; close to it: {', '.join(dict.fromkeys(close))}" if message.startswith("Unrecognized") and close else ""
     return f"{message.removesuffix('.')}{hint}; --help lists all options"

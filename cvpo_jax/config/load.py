@@ -1,12 +1,26 @@
 """Read an experiment file and the command line's overrides into a Config."""
 
+import contextlib
 import runpy
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cvpo_jax.config.command_line import OneSpelling, parse
 from cvpo_jax.config.config import Config
 from cvpo_jax.config.errors import ConfigError
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """Let the experiment file import modules that lie beside it."""
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
 
 
 def load_experiment(path: Path | str) -> Config:
@@ -15,12 +29,16 @@ def load_experiment(path: Path | str) -> Config:
     if not path.is_file():
         known = sorted(str(p) for p in Path("experiments").glob("**/[a-z]*.py"))
         raise ConfigError(f"there is no experiment {path}; those here are {', '.join(known) or 'none'}")
-    get_config = runpy.run_path(str(path)).get("get_config")
+    with _beside(path):
+        get_config = runpy.run_path(str(path)).get("get_config")
     if get_config is None:
         raise ConfigError(f"{path} has no function get_config(); see experiments/point_goal.py for an example")
     config = get_config()
     if not isinstance(config, Config):
         raise ConfigError(f"get_config() of {path} returned {type(config).__name__}, not cvpo_jax.Config")
+    if config.env.is_own and config.env.folder is None:
+        # Stored with a run, so that it is found again from elsewhere.
+        config = replace(config, env=replace(config.env, folder=str(path.parent.resolve())))
     return config
 
 

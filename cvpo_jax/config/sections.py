@@ -1,8 +1,8 @@
 """The sections of a configuration: frozen dataclasses that check themselves in words that carry the values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from cvpo_jax.config.errors import require, require_positive, require_share
 from cvpo_jax.config.roles import number, shapes_checkpoint
@@ -11,6 +11,8 @@ MIN_STD = 0.1
 """Smallest standard deviation of an action: the KL bounds let a narrower policy move too slowly to follow the limit."""
 Backend = Literal["brax", "gymnasium"]
 Precision = Literal["float32", "bfloat16"]
+PORT_OPTIONS = ("control_step", "hazards", "hazard_size", "gremlin_travel")
+"""Options of the ports alone."""
 
 
 @dataclass(frozen=True)
@@ -18,15 +20,23 @@ class EnvConfig:
     """The task."""
 
     id: str = shapes_checkpoint("SafetyPointGoal1-v0")
-    """Safety-Gymnasium's id of the task."""
+    """Safety-Gymnasium's id of a task, or your own as module:Name, a function that makes it or a registered id."""
+    kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Arguments of your own environment's function, as JSON."""
+    folder: str | None = None
+    """Where your own module is looked for first, besides the working folder; None: beside the experiment file."""
     backend: Backend = shapes_checkpoint("brax")
-    """`brax`: the port inside the compiled loop; `gymnasium`: the genuine environment through host callbacks."""
+    """`brax`: inside the compiled loop; `gymnasium`: in worker processes. Your own environment's kind decides."""
     num_envs: int = shapes_checkpoint(512)
     """Environments stepped together, over all devices."""
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
     episode_length: int | None = shapes_checkpoint(None)
     """Steps of an episode; None: the task's own."""
+    action_bound: float | None = None
+    """Bound on the actions of your own environment where its action space has none."""
+    observation_key: str | None = None
+    """The entry of dictionary observations that is used; None: "state" beside "privileged_state", else all of them."""
     control_step: float | None = None
     """Seconds that an action acts, on the port; None: the robot's own."""
     hazards: int | None = None
@@ -36,14 +46,26 @@ class EnvConfig:
     gremlin_travel: float | None = None
     """Radius (m) of the circle that gremlins move on, on the port; None: the task's own."""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the id names an environment of the user's: module:Name."""
+        return ":" in self.id
+
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
-        require_positive("env", self, "num_envs", "episode_length", "control_step", "hazard_size", "gremlin_travel")
+        require_positive("env", self, "num_envs", "episode_length", "action_bound", "control_step", "hazard_size")
+        require_positive("env", self, "gremlin_travel")
         require(self.hazards is None or self.hazards >= 0, f"--env.hazards is {self.hazards}: it cannot be negative")
-        for name in ("control_step", "hazards", "hazard_size", "gremlin_travel"):
+        for name in PORT_OPTIONS:
             value = getattr(self, name)
-            possible = self.backend == "brax" or value is None
-            require(possible, f"--env.{name} is {value}: with --env.backend {self.backend} it cannot be changed")
+            possible = (self.backend == "brax" and not self.is_own) or value is None
+            whose = self.id if self.is_own else f"--env.backend {self.backend}"
+            require(possible, f"--env.{name} is {value}: with {whose} it cannot be changed")
+        require(isinstance(self.kwargs, Mapping), f"--env.kwargs is {self.kwargs}: it must be a JSON object")
+        for name in ("kwargs", "action_bound", "observation_key"):
+            value = getattr(self, name)
+            possible = self.is_own or not value
+            require(possible, f"--env.{name} is {value}: only an environment of your own, module:Name, takes it")
 
 
 @dataclass(frozen=True)
@@ -105,6 +127,8 @@ class AlgoConfig:
     """Critics for each cost."""
     cost_aggregate: Literal["mean", "max"] = "max"
     """How several critics of one cost become one estimate. A policy that seeks low cost finds where one errs low."""
+    reward_scale: float | None = None
+    """Factor on the rewards that critics learn; None: 1 on the ports' navigation tasks, elsewhere from the warm-up."""
     normalize_observations: bool = True
     """Center and scale observations by running statistics."""
     recent_share: float = 0.5
@@ -125,10 +149,10 @@ class AlgoConfig:
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
         require_positive(
-            "algo", self, "n_step", "batch_size", "samples", "kl_estep", "kl_mean", "kl_covariance", "mstep_iterations"
+            "algo", self, "n_step", "batch_size", "samples", "kl_estep", "kl_mean", "kl_covariance", "reward_scale"
         )
-        require_positive("algo", self, "actor_lr", "critic_lr", "multiplier_lr", "reward_critics", "cost_critics")
-        require_positive("algo", self, "recent_steps")
+        require_positive("algo", self, "mstep_iterations", "actor_lr", "critic_lr", "multiplier_lr", "recent_steps")
+        require_positive("algo", self, "reward_critics", "cost_critics")
         require(
             self.unconstrained_updates >= 0,
             f"--algo.unconstrained_updates is {self.unconstrained_updates}: it cannot be negative",
@@ -145,6 +169,10 @@ class AlgoConfig:
         require(
             len(self.hidden) > 0 and min(self.hidden) > 0,
             f"--algo.hidden is {self.hidden}: give at least one positive width, as in --algo.hidden 128 128",
+        )
+        require(
+            isinstance(self.constraints, Mapping),
+            f'--algo.constraints is "{self.constraints}": in Python it is a mapping, as in {{"cost_hazards": 10.0}}',
         )
         for name, limit in self.constraint_limits.items():
             require(limit >= 0, f"the limit on {name} is {limit}: the cost of an episode cannot be negative")

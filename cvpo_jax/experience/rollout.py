@@ -10,13 +10,18 @@ from flax import struct
 from jax.typing import ArrayLike
 
 from cvpo_jax.algorithm import running_statistics
-from cvpo_jax.algorithm.limit_controller import observe_cost
+from cvpo_jax.algorithm.limit_controller import observe_rates
+from cvpo_jax.algorithm.scales import SignalSums
 from cvpo_jax.algorithm.state import Metrics, StaticConfig, TrainState
+from cvpo_jax.algorithm.step_rates import StepRates
 from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.experience import replay
 from cvpo_jax.experience.replay import Replay, Transition
 from cvpo_jax.runtime import devices
 from envs.base import VectorEnv
+
+COUNTS = ("nonfinite", "negative_costs")
+"""What `collect` counts of values that an environment may not return."""
 
 
 class EpisodeSums(struct.PyTreeNode):
@@ -90,6 +95,14 @@ class CollectorState(struct.PyTreeNode):
     key: jax.Array
 
 
+class Measured(struct.PyTreeNode):
+    """What steps brought, over the environments that act by a mean, by the average policy's, and over all."""
+
+    rates: StepRates
+    deployed: StepRates
+    signals: SignalSums
+
+
 def start(env: VectorEnv, rows: int, key: jax.Array) -> CollectorState:
     """Reset the environments and make an empty replay of `rows` steps of each."""
     key, key_reset = jax.random.split(key)
@@ -115,8 +128,8 @@ def collect(
     steps: int,
     random: ArrayLike,
     axis_name: str | None,
-) -> tuple[TrainState, CollectorState, jax.Array]:
-    """Step all environments `steps` times, acting at random or by the policy; also counts non-finite values `[]`."""
+) -> tuple[TrainState, CollectorState, dict[str, jax.Array]]:
+    """Step all environments `steps` times, acting at random or by the policy; also counts what they may not return."""
     # The cost of acting by the mean is measured, as the policy will be used. Without such environments, of exploring.
     deterministic = deterministic_envs(state.static, env.num_envs) or env.num_envs
     deployed = deployed_envs(state.static, env.num_envs) or deterministic
@@ -135,14 +148,33 @@ def collect(
             truncation=env_state.info["truncation"],
         )
         sums = collector.episode.add(transition, state.hyperparameters.cost_limit, env.episode_length)
-        bad = sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost))
+        bad = {
+            "nonfinite": sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost)),
+            "negative_costs": jnp.sum(transition.cost < 0),
+        }
         stored = replay.insert(collector.replay, transition)
-        costs = transition.cost[:deterministic].mean(0), transition.cost[:deployed].mean(0)
-        return CollectorState(env_state, stored, sums, key), (observation, costs, bad)
+        measured = Measured(
+            rates=_rates(transition, deterministic),
+            deployed=_rates(transition, deployed),
+            signals=SignalSums.measured(transition.reward, transition.cost),
+        )
+        return CollectorState(env_state, stored, sums, key), (observation, measured, bad)
 
-    collector, (observations, costs, bad) = jax.lax.scan(step, collector, None, length=steps)
-    costs = devices.pmean(jax.tree.map(lambda x: x.mean(0), costs), axis_name)
-    return _observe(env, state, observations, costs, axis_name), collector, bad.sum()
+    collector, (observations, measured, bad) = jax.lax.scan(step, collector, None, length=steps)
+    state = _observe(env, state, observations, _over_devices(measured, axis_name), random, axis_name)
+    return state, collector, jax.tree.map(jnp.sum, bad)
+
+
+def _rates(transition: Transition, envs: int) -> StepRates:
+    """Of the first `envs` environments."""
+    return StepRates.measured(transition.cost[:envs], transition.done[:envs], transition.truncation[:envs])
+
+
+def _over_devices(measured: Measured, axis_name: str | None) -> Measured:
+    """What all devices measured in the steps along the leading axis: means of rates, sums of signals."""
+    rates = devices.pmean(jax.tree.map(lambda x: x.mean(0), (measured.rates, measured.deployed)), axis_name)
+    signals = devices.psum(jax.tree.map(lambda x: x.sum(0), measured.signals), axis_name)
+    return Measured(rates=rates[0], deployed=rates[1], signals=signals)
 
 
 def act(state: TrainState, observation: jax.Array, key: jax.Array, *, random: ArrayLike) -> jax.Array:
@@ -177,10 +209,11 @@ def _observe(
     env: VectorEnv,
     state: TrainState,
     observations: jax.Array,
-    costs: tuple[jax.Array, jax.Array],
+    measured: Measured,
+    random: ArrayLike,
     axis_name: str | None,
 ) -> TrainState:
-    """Update counters, observation statistics `[steps, N, O]` and the controller's measurements, two of `[C]`."""
+    """Update counters, statistics of the observations `[steps, N, O]`, the controller's measurements and the scales."""
     steps = observations.shape[0]
     total = env.num_envs * devices.count(axis_name)
     # A constant feature has no spread of its own: the floor keeps rounding from being blown up to unit size.
@@ -190,8 +223,15 @@ def _observe(
     seen = state.env_steps.lo / total
     return state.replace(
         observation_statistics=statistics,
-        controller=observe_cost(
-            state.static.controller, state.controller, *costs, seen=seen, steps=steps, episode_length=env.episode_length
+        controller=observe_rates(
+            state.static.controller,
+            state.controller,
+            measured.rates,
+            measured.deployed,
+            seen=seen,
+            steps=steps,
+            time_limit=env.episode_length,
         ),
+        signals=state.signals.add(measured.signals, jnp.asarray(random)),
         env_steps=state.env_steps + steps * total,
     )

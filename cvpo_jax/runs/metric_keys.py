@@ -116,6 +116,7 @@ HEALTH = MetricGroup(
     "Both are 0 in a healthy run; a run that exceeds its tolerance stops with the reason.",
     (
         MetricKey("nonfinite", "values", "observations, rewards and costs that were NaN or infinite"),
+        MetricKey("negative_costs", "values", "costs below 0, which are refused"),
         MetricKey("update/skipped", "", "share of the updates that were not finite and were skipped"),
     ),
 )

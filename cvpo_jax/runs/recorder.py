@@ -1,4 +1,4 @@
-"""What a run leaves behind while it trains: metrics and checkpoints, or the reason why it cannot go on."""
+"""What a run leaves behind while it trains: metrics and checkpoints, or the reason why it cannot continue."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +13,12 @@ from cvpo_jax.config import Config
 from cvpo_jax.experience.evaluation import EvaluationResult, summarize
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Checkpoint
-from cvpo_jax.runs.console import Logs, Row, rewind_metrics
+from cvpo_jax.runs.console import Logs
+from cvpo_jax.runs.metrics import Row, rewind_metrics
 from cvpo_jax.runtime import distributed
 
 MOST_SKIPPED = 0.01
+"""Largest share of an epoch's updates that may be skipped."""
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Recorder:
     manager: CheckpointManager | None = None
     logs: Logs | None = None
     problem: str = ""
-    """Why the run cannot go on; empty while it can."""
+    """Why the run cannot continue; empty while it can."""
 
     def judge(self, row: Row, where: str) -> None:
         """Note a problem where numbers went bad, before they can reach a checkpoint."""
@@ -36,6 +38,11 @@ class Recorder:
             self.problem = (
                 f"{row['nonfinite']:.0f} observations, rewards or costs were not finite in {where}: "
                 "the environment is at fault; the last checkpoint is sound"
+            )
+        elif row["negative_costs"]:
+            self.problem = (
+                f"{row['negative_costs']:.0f} costs were below 0 in {where}, and a limit bounds costs of 0 or more: "
+                "let the environment pay such things as rewards; the last checkpoint is sound"
             )
         elif skipped > MOST_SKIPPED:
             self.problem = (
@@ -48,7 +55,7 @@ class Recorder:
         return jax.random.fold_in(jax.random.PRNGKey(self.config.train.seed + 1), step % 2**31)
 
     def say(self, text: str) -> None:
-        """A line on the terminal."""
+        """Print a line on the terminal."""
         if self.logs:
             self.logs.say(text)
 
@@ -65,7 +72,7 @@ class Recorder:
         summary = summarize(episodes, limits)
         counts = {"step": step, "updates": int(content.state.updates), "seconds": content.seconds}
         score = {"score": checkpoint.score(summary, limits)}
-        self.logs.evaluation(counts | summary | score | row, "" if len(limits) == 1 else "_0")
+        self.logs.evaluation(counts | summary | score | row, len(limits))
         checkpoint.save(self.manager, step, content, score["score"])
 
 

@@ -90,7 +90,7 @@ def make_loop(config: Config, schedule: Schedule, env: VectorEnv, num_devices: i
     """The loop of training: in each iteration `unroll` steps of all environments, then `updates` updates.
 
     As a warm-up it acts at random and does not update. Written for one device; takes `axis_name`. Metrics are means
-    over the epoch, `nonfinite` the count of bad values.
+    over the epoch, `rollout.COUNTS` the counts of bad values.
     """
     learn = make_learn(config, num_devices)
 
@@ -115,14 +115,14 @@ def make_loop(config: Config, schedule: Schedule, env: VectorEnv, num_devices: i
             learning = (state, collector.key, collector.replay)
             # The replay is not a result of the condition, which might copy it.
             (state, key), metrics = jax.lax.cond(warm_up, no_updates, updates, learning)
-            metrics |= {"nonfinite": devices.psum(bad.astype(jnp.float32), axis_name)}
+            metrics |= devices.psum(jax.tree.map(lambda x: x.astype(jnp.float32), bad), axis_name)
             return state, collector.replace(key=key), jax.tree.map(jnp.add, sums, metrics)
 
         iterations = jnp.where(warm_up, schedule.warmup // schedule.unroll, schedule.iterations)
-        nothing = no_updates((state, collector.key, collector.replay))[1] | {"nonfinite": jnp.zeros(())}
+        nothing = no_updates((state, collector.key, collector.replay))[1] | dict.fromkeys(rollout.COUNTS, jnp.zeros(()))
         state, collector, sums = jax.lax.fori_loop(0, iterations, iteration, (state, collector, nothing))
         episodes, episode_metrics = collector.episode.report(axis_name)
-        metrics = {name: value if name == "nonfinite" else value / iterations for name, value in sums.items()}
+        metrics = {name: value if name in rollout.COUNTS else value / iterations for name, value in sums.items()}
         return state, collector.replace(episode=episodes), metrics | episode_metrics
 
     return loop

@@ -15,7 +15,7 @@ from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Checkpoint
-from cvpo_jax.runs.console import Row
+from cvpo_jax.runs.metrics import Row
 from cvpo_jax.runs.recorder import Recorder, open_recorder
 from cvpo_jax.runtime import distributed
 from cvpo_jax.runtime.interrupt import StopRequest, interruptible

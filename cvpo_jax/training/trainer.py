@@ -126,6 +126,7 @@ def make_static_config(config: Config, env: VectorEnv) -> StaticConfig:
         action_size=env.action_size,
         num_constraints=env.num_constraints,
         episode_length=env.episode_length,
+        reward_scale=config.algo.reward_scale or getattr(env, "reward_scale", 1.0),
     )
 
 

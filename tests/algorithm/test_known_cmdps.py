@@ -4,13 +4,15 @@ from dataclasses import replace
 from functools import partial
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
-from toy import Bandit, Chain, ToyEnv
+from toy import Bandit, Chain, Mortal, ToyEnv
 
 from cvpo_jax import AlgoConfig
-from cvpo_jax.config import ControllerConfig
 from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, init_train_state
 from cvpo_jax.algorithm.update import update
+from cvpo_jax.config import ControllerConfig
 from cvpo_jax.experience import replay, rollout
 from cvpo_jax.experience.evaluation import make_evaluation
 
@@ -73,6 +75,39 @@ def test_the_controller_holds_the_bandits_measured_cost_just_under_its_limit() -
     env = Bandit(NUM_ENVS)
     _, costs = evaluate(env, solve(env, algo(), 40_000), stochastic=False)
     assert costs == pytest.approx(ControllerConfig().target_share * LIMIT, rel=0.05)
+
+
+def test_the_limit_is_on_episodes_that_end_by_themselves_however_long_they_are() -> None:
+    """After a tenth of their time limit, on average: a cost measured by the step would settle at a tenth of it."""
+    env = Mortal(NUM_ENVS)
+    _, costs = evaluate(Mortal(1000), solve(env, algo(), 40_000), stochastic=False)
+    assert costs == pytest.approx(ControllerConfig().target_share * LIMIT, rel=0.15)
+
+
+@pytest.mark.parametrize("limit_mode", ["measured", "paper"])
+@pytest.mark.parametrize("unit", [2.0**10, 2.0**-10])
+def test_the_unit_of_cost_makes_no_difference(limit_mode, unit) -> None:
+    """Powers of two change no bit of a product; multipliers are in the unit of cost."""
+    settings = algo(limit_mode=limit_mode)
+    state = solve(Bandit(NUM_ENVS), settings, 600)
+    other = solve(Bandit(NUM_ENVS, unit), replace(settings, cost_limit=unit * LIMIT), 600)
+    jax.tree.map(np.testing.assert_array_equal, state.actor, other.actor)
+    np.testing.assert_array_equal(state.controller.integral, other.controller.integral)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e4])
+def test_rewards_of_any_size_are_learned_from(size) -> None:
+    """Brought to one size by what the warm-up shows; a scale that is given is taken."""
+    static = {"observation_size": 2, "action_size": 1, "num_constraints": 1, "episode_length": 20}
+    measured = StaticConfig.from_config(algo(), reward_scale=None, **static)
+    state = init_train_state(measured, Hyperparameters.from_config(algo()), jax.random.PRNGKey(0))
+    collector = rollout.start(Bandit(NUM_ENVS), 200, jax.random.PRNGKey(1))
+    state, collector, _ = rollout.collect(Bandit(NUM_ENVS), state, collector, steps=20, random=True, axis_name=None)
+    rewards = size * collector.replay.data.reward[:20]
+    scaled = state.replace(signals=state.signals.replace(reward_square=size**2 * state.signals.reward_square))
+    assert float(jnp.sqrt(jnp.mean((scaled.reward_scale * rewards) ** 2))) == pytest.approx(0.1, rel=1e-3)
+    given = StaticConfig.from_config(algo(), reward_scale=3.0, **static)
+    assert state.replace(static=given).reward_scale == 3.0
 
 
 def published(**options) -> AlgoConfig:

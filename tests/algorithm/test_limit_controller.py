@@ -14,8 +14,9 @@ from cvpo_jax.algorithm.limit_controller import (
     LimitController,
     controlled_threshold,
     initial_controller,
-    observe_cost,
+    observe_rates,
 )
+from cvpo_jax.algorithm.step_rates import StepRates
 from cvpo_jax.config import ControllerConfig
 
 T = 1000
@@ -24,12 +25,18 @@ CONSTANTS = ControllerConfig()
 LAW = LimitController(CONSTANTS, LIMIT, T)
 
 
+def rates(episode_cost: float | jax.Array) -> StepRates:
+    """Of costs of 0 and 1 in episodes that end by their time limit."""
+    cost = jnp.reshape(jnp.float32(episode_cost) / T, 1)
+    return StepRates(cost, cost, jnp.zeros(()), jnp.float32(1 / T))
+
+
 def measured(
     episode_cost: float, before: float | None = None, integral: float = 0.5, reference: float = 0.0
 ) -> ControllerState:
     """A controller that saw episodes of this cost for long, or lately after others."""
-    fast, slow = episode_cost / T, (episode_cost if before is None else before) / T
-    return ControllerState(*(jnp.array([value]) for value in (fast, slow, slow, integral, reference)))
+    fast, slow = rates(episode_cost), rates(episode_cost if before is None else before)
+    return ControllerState(fast, slow, slow, jnp.array([integral]), jnp.array([reference]))
 
 
 def test_pressure_rises_with_the_measured_cost_and_falls_with_slack() -> None:
@@ -56,7 +63,7 @@ def test_the_integral_rests_where_the_mean_and_not_the_geometric_mean_of_cost_is
 
 
 def test_a_deployed_policy_that_costs_more_than_the_newest_counts_and_one_that_costs_less_does_not() -> None:
-    controllers = [measured(20).replace(deployed=jnp.array([value / T])) for value in (10, 20, 30)]
+    controllers = [measured(20).replace(deployed=rates(value)) for value in (10, 20, 30)]
     below, equal, above = (float(LAW.pressure(controller)[0]) for controller in controllers)
     assert below == equal < above
     assert above == pytest.approx(float(LAW.pressure(measured(30))[0]), abs=1e-6)
@@ -68,7 +75,7 @@ def test_the_integral_stays_in_its_range_and_recovers() -> None:
         for _ in range(1000):
             controller = LAW.advance(controller)
         assert controller.integral[0] == pytest.approx(end)
-        recovering = LAW.advance(controller.replace(fast=LIMIT / T, slow=0.5 * LIMIT / T))
+        recovering = LAW.advance(controller.replace(fast=rates(LIMIT), slow=rates(0.5 * LIMIT)))
         assert np.isfinite(recovering.integral[0])
 
 
@@ -83,7 +90,7 @@ def test_the_limit_is_approached_from_the_cost_that_free_learning_had() -> None:
     assert LAW.pressure(controller)[0] < 0
     for _ in range(40):  # sums of 3,000 small float32 steps are off by a few of them
         controller = integrate(controller)
-    error = float(LAW.error(jnp.float32(0.3))[0])
+    error = float(LAW.error(rates(300))[0])
     assert controller.reference[0] == pytest.approx(error, abs=40 * CONSTANTS.descent_rate)
     assert LAW.pressure(controller)[0] == pytest.approx(CONSTANTS.initial_integral, abs=0.01)
     for _ in range(round(error / CONSTANTS.descent_rate / 2)):
@@ -91,15 +98,15 @@ def test_the_limit_is_approached_from_the_cost_that_free_learning_had() -> None:
     assert controller.reference[0] == pytest.approx(error / 2, rel=0.01)
     assert LAW.pressure(controller)[0] > 0.2 + CONSTANTS.initial_integral
     # Cost that falls ahead of the reference takes it along, so that it need not rise again.
-    ahead = integrate(controller.replace(slow=LIMIT / T, fast=LIMIT / T))
-    found = float(LAW.error(LIMIT / T)[0])
+    ahead = integrate(controller.replace(slow=rates(LIMIT), fast=rates(LIMIT)))
+    found = float(LAW.error(rates(LIMIT))[0])
     assert float(ahead.reference[0]) == pytest.approx(found - CONSTANTS.descent_rate, abs=1e-5)
     assert found < error / 2
 
 
 def test_without_unconstrained_updates_the_limit_is_aimed_at_from_the_first() -> None:
-    controller = initial_controller(CONSTANTS, 1, 0).replace(fast=LIMIT / T, slow=LIMIT / T)
-    aimed = measured(float(LIMIT[0]), integral=CONSTANTS.initial_integral).replace(deployed=jnp.zeros(1))
+    controller = initial_controller(CONSTANTS, 1, 0).replace(fast=rates(LIMIT), slow=rates(LIMIT))
+    aimed = measured(float(LIMIT[0]), integral=CONSTANTS.initial_integral).replace(deployed=rates(0.0))
     for _ in range(5):
         assert LAW.pressure(controller) == pytest.approx(LAW.pressure(aimed))
         controller, aimed = (LAW.advance(one) for one in (controller, aimed))
@@ -112,16 +119,16 @@ def test_a_limit_of_zero_is_finite_and_presses_on() -> None:
 
 
 def test_running_means_start_as_plain_means_and_forget_exponentially() -> None:
-    observe = partial(observe_cost, CONSTANTS, steps=1, episode_length=T)
+    observe = partial(observe_rates, CONSTANTS, steps=1, time_limit=T)
     controller = initial_controller(CONSTANTS, 1, 3000)
     for step, value in enumerate([1.0, 0.0, 0.5]):
-        controller = observe(controller, jnp.array([value]), jnp.array([2 * value]), seen=jnp.float32(step))
-    assert controller.fast[0] == pytest.approx(0.5)
-    assert controller.deployed[0] == pytest.approx(1.0)
-    later = observe(controller, jnp.array([1.5]), jnp.array([0.0]), seen=jnp.float32(10 * T))
-    assert later.fast[0] == pytest.approx(0.5 + 1.0 / (CONSTANTS.fast_episodes * T), rel=1e-4)
-    assert later.slow[0] == pytest.approx(0.5 + 1.0 / (CONSTANTS.slow_episodes * T), rel=1e-4)
-    assert later.deployed[0] == pytest.approx(1.0 - 1.0 / (CONSTANTS.slow_episodes * T), rel=1e-4)
+        controller = observe(controller, rates(value * T), rates(2 * value * T), seen=jnp.float32(step))
+    assert controller.fast.cost[0] == pytest.approx(0.5)
+    assert controller.deployed.cost[0] == pytest.approx(1.0)
+    later = observe(controller, rates(1.5 * T), rates(0.0), seen=jnp.float32(10 * T))
+    assert later.fast.cost[0] == pytest.approx(0.5 + 1.0 / (CONSTANTS.fast_episodes * T), rel=1e-4)
+    assert later.slow.cost[0] == pytest.approx(0.5 + 1.0 / (CONSTANTS.slow_episodes * T), rel=1e-4)
+    assert later.deployed.cost[0] == pytest.approx(1.0 - 1.0 / (CONSTANTS.slow_episodes * T), rel=1e-4)
 
 
 @pytest.mark.parametrize("pressure", [0.5, 1.5, 3.0])

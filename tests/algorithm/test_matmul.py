@@ -58,7 +58,7 @@ def test_critics_learn_with_rounded_products() -> None:
 
     state, losses = jax.jit(lambda state: jax.lax.scan(learn, state, None, length=200))(make_state(static=static))
     assert losses[-1] < 0.5 * losses[0]
-    assert state.critics["params"]["VmapCritic_0"]["Dense_0"]["kernel"].dtype == jnp.float32
+    assert state.critics["params"]["ensemble"]["observation"]["kernel"].dtype == jnp.float32
 
 
 def test_a_machine_without_such_products_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

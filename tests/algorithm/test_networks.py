@@ -14,7 +14,7 @@ INITIAL_STD, MAX_STD = 0.3, 0.4
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_fresh_policy_is_centerd_with_the_initial_spread(full) -> None:
+def test_a_fresh_policy_is_centered_with_the_initial_spread(full) -> None:
     actor = Actor(3, (16,), full, INITIAL_STD, MAX_STD)
     policy = actor.apply(actor.init(jax.random.PRNGKey(1), OBSERVATION), OBSERVATION)
     diagonal = jnp.diagonal(policy.scale, axis1=-2, axis2=-1) if full else policy.scale
@@ -56,21 +56,6 @@ def test_values_in_blocks_are_those_of_the_batched_product(states, monkeypatch) 
     observation = jax.random.normal(jax.random.PRNGKey(0), (states, 5))
     actions = jax.random.uniform(jax.random.PRNGKey(2), (states, 4, 2), minval=-1)
     params = critics.init(jax.random.PRNGKey(1), observation, actions[:, 0])
-    blocks = networks.values_in_blocks(params["params"]["VmapCritic_0"], observation, actions)
+    blocks = networks.values_in_blocks(params["params"]["ensemble"], observation, actions)
     alone = jnp.stack([critics.apply(params, observation, actions[:, k]) for k in range(4)], -1)
     np.testing.assert_allclose(blocks, alone, atol=1e-6)
-
-
-def test_what_xla_does_not_count_is_known(monkeypatch) -> None:
-    """The count of the trainer in blocks and what it leaves out make up that of the batched one."""
-    critics, actions = Critics(3, (128, 128)), jnp.zeros((64, 16, 2))
-    params = critics.init(jax.random.PRNGKey(1), jnp.zeros((64, 5)), actions[:, 0])["params"]["VmapCritic_0"]
-
-    def count(function):
-        return jax.jit(function).lower(params, jnp.zeros((64, 5)), actions).compile().cost_analysis()["flops"]
-
-    def batched(params, *of):
-        return jax.vmap(lambda params: networks.Critic((128, 128)).apply({"params": params}, *of))(params)
-
-    blocks = count(networks.values_in_blocks) + networks.uncounted_operations((3, 64, 16), 2, (128, 128))
-    assert blocks == pytest.approx(count(batched), rel=0.05)

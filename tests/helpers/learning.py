@@ -4,15 +4,14 @@ import jax
 import jax.numpy as jnp
 
 from cvpo_jax import AlgoConfig, Batch
-from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState, init_train_state
 
 ALGO = AlgoConfig(hidden=(16, 16), samples=8, batch_size=16)
 STATIC = StaticConfig.from_config(ALGO, observation_size=3, action_size=2, num_constraints=1, episode_length=100)
 
 
 def make_state(seed: int = 0, static: StaticConfig = STATIC) -> TrainState:
-    return init.init_train_state(static, Hyperparameters.from_config(ALGO), jax.random.PRNGKey(seed))
+    return init_train_state(static, Hyperparameters.from_config(ALGO), jax.random.PRNGKey(seed))
 
 
 def make_batch(seed: int = 0, size: int = 16) -> Batch:

@@ -58,10 +58,14 @@ class ToyEnv:
 
 
 class Bandit(ToyEnv):
-    """One state; reward a, cost (a + 1) / 2. At limit L of T = 20 steps the best action is 2 L / T - 1."""
+    """One state; reward a, cost (a + 1) / 2 in some unit. At limit L of T = 20 steps the best action is 2 L / T - 1."""
+
+    def __init__(self, num_envs: int, unit: float = 1.0) -> None:
+        super().__init__(num_envs)
+        self.unit = unit
 
     def outcome(self, place, action):
-        return jnp.zeros_like(place), action, (action + 1) / 2
+        return jnp.zeros_like(place), action, self.unit * (action + 1) / 2
 
 
 class Chain(ToyEnv):
@@ -70,6 +74,28 @@ class Chain(ToyEnv):
     def outcome(self, place, action):
         there = (action > 0).astype(jnp.float32)
         return there, there, there
+
+
+class Mortal(Bandit):
+    """A bandit whose episodes may last 200 steps, but end by themselves after 20 on average."""
+
+    episode_length = 200
+    hazard = 1 / 20
+
+    def reset(self, key):
+        state = super().reset(key)
+        return state.replace(info=state.info | {"random": key})
+
+    def step(self, state, action):
+        key, now = jax.random.split(state.info["random"])
+        stepped = super().step(state.replace(info={name: state.info[name] for name in ("cost", "truncation")}), action)
+        done = jax.random.bernoulli(now, self.hazard, (self.num_envs,)).astype(jnp.float32)
+        inner = stepped.pipeline_state
+        return stepped.replace(
+            pipeline_state=inner.replace(time=inner.time * (1 - done)),
+            done=done,
+            info=stepped.info | {"truncation": stepped.info["truncation"] * (1 - done), "random": key},
+        )
 
 
 class Walk(SafeEnv):

@@ -18,10 +18,16 @@ STATIC = StaticConfig.from_config(
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"nonfinite": 0.0}, ""),
-        ({"nonfinite": 0.0, "update/skipped": recorder.MOST_SKIPPED}, ""),
-        ({"nonfinite": 0.0, "update/skipped": 0.25}, "25% of the updates in the test .*--algo.critic_lr"),
-        ({"nonfinite": 3.0, "update/skipped": 0.25}, "3 observations, rewards or costs were not finite in the test"),
+        ({"negative_costs": 0.0, "nonfinite": 0.0}, ""),
+        ({"negative_costs": 0.0, "nonfinite": 0.0, "update/skipped": recorder.MOST_SKIPPED}, ""),
+        (
+            {"negative_costs": 0.0, "nonfinite": 0.0, "update/skipped": 0.25},
+            "25% of the updates in the test .*--algo.critic_lr",
+        ),
+        (
+            {"negative_costs": 0.0, "nonfinite": 3.0, "update/skipped": 0.25},
+            "3 observations, rewards or costs were not finite in the test",
+        ),
     ],
 )
 def test_numbers_that_went_bad_are_a_problem(row, said):

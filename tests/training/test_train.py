@@ -9,7 +9,7 @@ import pytest
 from toy import Bandit
 
 from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig
-from cvpo_jax.runs.console import read_metrics
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import train, trainer

@@ -1,0 +1,52 @@
+"""A short training gives the numbers it gave before the modules moved and the layers got their names.
+
+The recording holds fresh networks of that version and what came of them. Weights are drawn by the names of layers, so
+that fresh ones differ today; started from the recorded ones, everything else has to be what it was.
+"""
+
+import jax
+import numpy as np
+import pytest
+from paths import DATA
+
+from cvpo_jax.config.load import load_experiment
+from cvpo_jax.runtime import devices
+from cvpo_jax.training import trainer
+
+ACTOR = {"Dense_0": "hidden_0", "Dense_1": "hidden_1", "Dense_2": "mean", "Dense_3": "scale"}
+CRITIC = {"Dense_0": "observation", "Dense_1": "action", "Dense_2": "hidden_1", "Dense_3": "value"}
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, np.ndarray]:
+    with np.load(DATA / "training_before_the_move.npz") as file:
+        return dict(file)
+
+
+def weights(recorded: dict[str, np.ndarray], network: str, names: dict[str, str]) -> dict:
+    """The recorded parameters of a network, by the names its layers have today."""
+    layers: dict = {}
+    for path, array in recorded.items():
+        if path.startswith(f"{network}/"):
+            layer, kind = path.split("/")[-2:]
+            layers.setdefault(names[layer], {})[kind] = array
+    return {"params": layers if network == "actor" else {"ensemble": layers}}
+
+
+def test_a_short_training_gives_the_numbers_of_before(recorded, tiny_experiment):
+    built = trainer.build(load_experiment(tiny_experiment))
+    state, collector = built.fresh()
+    actor, critics = weights(recorded, "actor", ACTOR), weights(recorded, "critics", CRITIC)
+    one = devices.first(state)
+    assert jax.tree.structure((actor, critics)) == jax.tree.structure((one.actor, one.critics))
+    one = one.replace(actor=actor, old_actor=actor, average_actor=actor, critics=critics, target_critics=critics)
+    state, collector = devices.replicate(one, built.chosen), collector
+    state, collector, _ = built.warmup(state, collector)
+    for epoch in range(4):
+        state, collector, metrics = built.epoch(state, collector)
+        for name, value in built.rows_of(metrics)[0].items():
+            expected = recorded[f"metrics/{name}"][epoch]
+            np.testing.assert_allclose(value, expected, rtol=2e-3, atol=1e-4, err_msg=f"{name} in epoch {epoch}")
+    (evaluation,) = built.evaluations(state, [jax.random.PRNGKey(7)])
+    np.testing.assert_allclose(evaluation.returns, recorded["evaluation/returns"], rtol=2e-3, atol=1e-3)
+    np.testing.assert_array_equal(evaluation.costs, recorded["evaluation/costs"])
