@@ -1,9 +1,9 @@
-"""Would it pay to let workers step while the device updates? `python benchmarks/overlap.py [--task ID] [--seconds S] …`
+"""Would it pay to let workers step while the device updates? `python benchmarks/async_overlap.py [--task ID] …`
 
-Two loops over the same environments in alternating windows: *plain* steps them, then computes (matrix products stand in
-for the updates, `--products` of them a step); *overlapped* sends the actions, computes, then receives. Which cores both
-may use is what `taskset` says. Without `--task` an environment sleeps `--seconds` a step, as if its worker had a core
-of its own however few there are.
+Two loops over the same environments run in alternating windows: *plain* steps them, then computes (`--matmuls` matrix
+products a step stand in for the updates); *overlapped* sends the actions, computes, then receives the results.
+`taskset` decides which cores both may use. Without `--task` an environment sleeps `--seconds` a step, as if its worker
+had a core of its own however few cores there are.
 
 Notation: N environments.
 """
@@ -21,7 +21,7 @@ import numpy as np
 from brax.envs import State
 from jax import lax
 from jax.experimental import io_callback
-from sleeper import Sleeper
+from sleep_env import SleepEnv
 
 import envs
 from envs.host.vector import HostState, HostVectorEnv, host_scope
@@ -31,14 +31,14 @@ WIDTH, ROWS = 1024, 256
 
 
 class SplitEnv(HostVectorEnv):
-    """`step` in two halves. Workers that fail are not replaced here."""
+    """A HostVectorEnv whose `step` comes in two halves. Workers that fail are not replaced."""
 
     def send(self, state: State, action: jax.Array) -> jax.Array:
-        """Tell the workers to step; a token `[]`, 0, that says they were told."""
+        """Send the actions to the workers; returns a token `[]`, 0, for `receive` to depend on."""
         return io_callback(self._send, jax.ShapeDtypeStruct((), jnp.int32), state.pipeline_state, action)
 
     def receive(self, state: State, token: jax.Array) -> State:
-        """What the step that `send` began from `state` came to."""
+        """Wait for the step that `send` began from `state`, and return the state after it."""
         latest = state.pipeline_state
         results = io_callback(self._receive, self._shapes(), latest, token)
         return self._state(latest.device, latest.seed, results)
@@ -56,12 +56,12 @@ class SplitEnv(HostVectorEnv):
         return self._results(int(latest.device))
 
 
-def loops(env: SplitEnv, products: int, steps: int) -> dict[str, Callable]:
-    """Both loops and the products alone, each a jitted function of state and products' input."""
+def loops(env: SplitEnv, matmuls: int, steps: int) -> dict[str, Callable]:
+    """Both loops and the matrix products alone, each a jitted function of the state and the products' input."""
     factor = 0.01 * jax.random.normal(jax.random.PRNGKey(0), (WIDTH, 128))
 
     def compute(x: jax.Array) -> jax.Array:
-        return lax.fori_loop(0, products, lambda _, x: jnp.tanh(x @ factor @ factor.T), x)
+        return lax.fori_loop(0, matmuls, lambda _, x: jnp.tanh(x @ factor @ factor.T), x)
 
     def action(state: State) -> jax.Array:
         return jnp.tanh(state.obs[:, : env.action_size])
@@ -87,27 +87,27 @@ def loops(env: SplitEnv, products: int, steps: int) -> dict[str, Callable]:
 
 
 def main() -> None:
-    """Print milliseconds a step of all environments, and the ratio of plain to overlapped."""
-    parser = argparse.ArgumentParser(description="Plain against overlapped collection.")
-    parser.add_argument("--task", help="a genuine environment; without it they sleep")
+    """Print the milliseconds that a step of all environments takes, and the ratio of plain to overlapped."""
+    parser = argparse.ArgumentParser(description="Plain and overlapped collection, in alternating windows.")
+    parser.add_argument("--task", help="a task of the genuine Safety-Gymnasium; without it environments sleep")
     parser.add_argument("--seconds", type=float, default=0.002)
-    for name, default in (("workers", 1), ("envs", 16), ("products", 10), ("steps", 10), ("windows", 7)):
+    for name, default in (("workers", 1), ("envs", 16), ("matmuls", 10), ("steps", 10), ("windows", 7)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
-    factory: Callable = partial(Sleeper, options.seconds)
+    factory: Callable = partial(SleepEnv, options.seconds)
     if options.task:
         factory = envs.make(options.task, backend="gymnasium", num_envs=1).factory
     with host_scope():
         env = SplitEnv(factory, options.envs, num_workers=options.workers)
         carry = (env.reset(jax.random.PRNGKey(0)), jnp.ones((ROWS, WIDTH)))
-        functions = loops(env, options.products, options.steps)
+        functions = loops(env, options.matmuls, options.steps)
         times: dict[str, list[float]] = {name: [] for name in functions}
         for window in range(1 + options.windows):  # the first one compiles
             for name in (list(functions), list(functions)[::-1])[window % 2]:
-                begun = time.perf_counter()
+                start = time.perf_counter()
                 state, _ = jax.block_until_ready(functions[name](*carry))
                 carry = (state, carry[1])
-                times[name].append((time.perf_counter() - begun) / options.steps * 1e3)
+                times[name].append((time.perf_counter() - start) / options.steps * 1e3)
     for name, each in times.items():
         print(f"{name}: {statistics.median(each[1:]):.1f} ms")
     ratios = [p / o for p, o in zip(times["plain"][1:], times["overlapped"][1:], strict=True)]

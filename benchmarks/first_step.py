@@ -1,21 +1,21 @@
 """Seconds until a training has begun: `python benchmarks/first_step.py EXPERIMENT [--cache FOLDER] [--option value …]`.
 
-From the start of the program until the training loop is compiled and has run once, as a warm-up, with whatever the
-cache of compiled programs in FOLDER holds: an empty folder gives a cold start, the same again a warm one.
+Measured from the start of the program until the training loop is compiled and has run once, as a warm-up. The cache of
+compiled programs lies in FOLDER: an empty folder gives a cold start, the same folder again a warm one.
 """
 
 import argparse
 import os
 import time
 
-BEGIN = time.perf_counter()
+START = time.perf_counter()
 
 
 def main() -> None:
-    """Build, start, warm up, and print how long each took."""
+    """Build the trainer, warm it up, and print how long each of the two took."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0], allow_abbrev=False)
     parser.add_argument("experiment")
-    parser.add_argument("--cache", help="folder of compiled programs; the user's own without")
+    parser.add_argument("--cache", help="folder of compiled programs; the user's own by default")
     options, rest = parser.parse_known_args()
     if options.cache:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = options.cache
@@ -29,9 +29,9 @@ def main() -> None:
     config = parse_overrides(load_experiment(options.experiment), rest, "python benchmarks/first_step.py", "")
     built = trainer.build(config)
     state, collection = jax.block_until_ready(built.fresh())
-    fresh = time.perf_counter() - BEGIN
+    fresh = time.perf_counter() - START
     jax.block_until_ready(built.warmup(state, collection))
-    print(f"start: {fresh:.1f} s, first training steps after {time.perf_counter() - BEGIN:.1f} s")
+    print(f"start: {fresh:.1f} s, first training steps after {time.perf_counter() - START:.1f} s")
 
 
 if __name__ == "__main__":

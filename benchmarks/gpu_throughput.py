@@ -1,7 +1,8 @@
-"""Steps a second on a GPU by number of environments: alone, collected and trained on.
+"""Steps per second on a GPU by the number of environments: of the environments alone, of collection and of training.
 
-`python benchmarks/gpu_speeds.py EXPERIMENT [--envs 1024,4096,16384,65536]`, JSON. Training makes as many updates a step
-of all environments as the experiment does (`Config.with_envs`); the replay is kept short. All is compiled at once.
+`python benchmarks/gpu_throughput.py EXPERIMENT [--envs 1024,4096,16384,65536]` prints one line of JSON for each number.
+Training makes as many updates for a step of all environments as the experiment does (`Config.with_envs`); the replay is
+kept short. All programs are compiled side by side, before the first one is measured.
 """
 
 import argparse
@@ -13,18 +14,18 @@ from typing import Any
 import jax
 
 from cvpo_jax import bench
-from cvpo_jax.config.config import Config
+from cvpo_jax.config import Config
 from cvpo_jax.config.load import load_experiment
 from cvpo_jax.profiling.timing import Compiled, Window, compiled, measure
 from cvpo_jax.runtime import memory
 from cvpo_jax.training.trainer import Trainer, build
 
-CALL, WARMUP, REPLAY = 32, 8, 48  # steps of each environment: in one call, before the first update, in the replay
+CALL, WARMUP, REPLAY = 32, 8, 48  # steps of each environment: in a compiled call, in the warm-up, in the replay
 WINDOW = Window(3, 1.0)
 
 
 def shortened(config: Config, num_envs: int) -> Config:
-    """`config` with `num_envs` environments, in short calls."""
+    """`config` with `num_envs` environments, a short warm-up, a short replay and short epochs."""
     config = config.with_envs(num_envs)
     steps = {"epoch_steps": CALL * num_envs, "warmup_steps": WARMUP * num_envs, "replay_size": REPLAY * num_envs}
     return replace(config, train=replace(config.train, **steps))
@@ -32,9 +33,9 @@ def shortened(config: Config, num_envs: int) -> Config:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A program, where it starts from, and its loops, which are being compiled."""
+    """A trainer, the state it starts from, and its loops, which are being compiled."""
 
-    program: Trainer
+    trainer: Trainer
     start: tuple[Any, Any]
     environment: Future[Compiled]
     collection: Future[Compiled]
@@ -42,24 +43,24 @@ class Prepared:
 
 
 def prepare(config: Config, pool: ThreadPoolExecutor) -> Prepared:
-    """Build it, and have `pool` compile its loops."""
-    program = build(config)
-    state, collection = program.fresh()
-    env = collection.env_state, bench.env_keys(program)
+    """Build the trainer of `config`, and let `pool` compile its loops."""
+    trainer = build(config)
+    state, collection = trainer.fresh()
+    env = collection.env_state, bench.env_keys(trainer)
     return Prepared(
-        program,
+        trainer,
         (state, collection),
-        pool.submit(compiled, bench.environment_loop(program), env),
-        pool.submit(compiled, bench.collection_loop(program), (state, collection)),
-        pool.submit(compiled, program.epoch, (state, collection)),
+        pool.submit(compiled, bench.environment_loop(trainer), env),
+        pool.submit(compiled, bench.collection_loop(trainer), (state, collection)),
+        pool.submit(compiled, trainer.epoch, (state, collection)),
     )
 
 
 def speeds(prepared: Prepared) -> dict[str, Any]:
-    """Steps a second of each loop."""
-    program, (state, collection) = prepared.program, prepared.start
-    steps, rows = program.epoch_steps, []
-    arguments = collection.env_state, bench.env_keys(program)
+    """Measure the loops; returns a row of the result without task and device."""
+    trainer, (state, collection) = prepared.trainer, prepared.start
+    steps, rows = trainer.epoch_steps, []
+    arguments = collection.env_state, bench.env_keys(trainer)
     result, (env_state, _) = measure("environment", "steps/s", steps, prepared.environment.result(), arguments, WINDOW)
     rows.append(result.summary())
     training = prepared.training.result()
@@ -67,14 +68,14 @@ def speeds(prepared: Prepared) -> dict[str, Any]:
     arguments = (state, collection)
     result, arguments = measure("collection", "steps/s", steps, prepared.collection.result(), arguments, WINDOW)
     rows.append(result.summary())
-    # Last, since it donates its arguments; what was collected stands for a warm-up.
+    # Last, since it donates its arguments. What was collected replaces the warm-up.
     rows.append(measure("training", "steps/s", steps, training, arguments, WINDOW)[0].summary())
-    updates = program.schedule.updates / program.schedule.unroll
-    return {"envs": program.config.env.num_envs, "updates_per_step_of_all": updates, "measurements": rows}
+    updates = trainer.schedule.updates / trainer.schedule.unroll
+    return {"envs": trainer.config.env.num_envs, "updates_per_step_of_all": updates, "measurements": rows}
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure each number of environments and print a line of JSON for it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(".")[0])
     parser.add_argument("experiment")
     parser.add_argument("--envs", default="1024,4096,16384,65536")
@@ -82,7 +83,7 @@ def main() -> None:
     config = load_experiment(options.experiment)
     with ThreadPoolExecutor() as pool:
         prepared = [prepare(shortened(config, int(count)), pool) for count in options.envs.split(",")]
-        # Compiling would be measured too.
+        # Otherwise, compiling would slow down what is measured.
         wait(each for one in prepared for each in (one.environment, one.collection, one.training))
         for one in prepared:
             row = speeds(one) | {"task": config.env.id, "device": jax.devices()[0].device_kind}

@@ -1,7 +1,7 @@
-"""Write the tables of docs/parity.md anew: `python benchmarks/parity_tables.py FILE.npz … [--page docs/parity.md]`.
+"""Write the pages of parity tables: `python benchmarks/parity_tables.py FILE.npz … [--folder docs/lab]`.
 
-Runs `python -m envs.parity` over the recordings in double and in single precision. What stands above the tables on the
-page is kept; check afterwards whether it still holds.
+Runs `python -m envs.parity` over the recordings in double and in single precision. Each precision gets a page of its
+own, `parity_tables_float64.md` and `parity_tables_float32.md`, which names the commit at which its tables were made.
 """
 
 import argparse
@@ -10,43 +10,61 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-DOUBLE = "## Tables in double precision (`--x64`)"
-SINGLE = "## Tables in single precision"
+OPTIONS = {"float64": ("--x64",), "float32": ()}
+"""What `envs.parity` is called with for each precision."""
+PAGE = """\
+# Parity tables, {precision}
+
+One-step errors of the ports against recordings of Safety-Gymnasium 1.0.0 on MuJoCo 2.3.3, made at commit {made_at} by
+
+    {command}
+
+Errors are the largest absolute component, in SI units, of one step from a recorded state under the recorded action.
+Kinds of steps:
+
+- *contact*: the recording lists a contact of the robot at either end of the step.
+- *near*: it lists none, but something solid is within reach during the step and may be touched in between.
+- *free*: nothing is within reach.
+- *first*: Car's first step after a reset. Its contact distance of exactly 0 depends on rounding; so does its reward.
+- *all*: the observation at the recorded states.
+
+Rewards that differ by more than 1e-4 count as different.
+
+{tables}
+"""
 
 
-def tables(files: Sequence[Path], *options: str) -> str:
-    """What the tool prints; raises CalledProcessError where it fails."""
-    command = [sys.executable, "-m", "envs.parity", *map(str, files), *options]
+def parity_tables(files: Sequence[Path], precision: str) -> str:
+    """The tables that `envs.parity` prints; raises CalledProcessError if it fails."""
+    command = [sys.executable, "-m", "envs.parity", *map(str, files), *OPTIONS[precision]]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def commit() -> str:
-    """The short name of the commit that is checked out, with a note where tracked files differ from it."""
+def current_commit() -> str:
+    """The short name of the commit that is checked out, with a note if tracked files differ from it."""
     command = ["git", "describe", "--always", "--exclude=*", "--dirty= with changes"]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def filled(page: str, double: str, single: str, made_at: str) -> str:
-    """`page` with its tables replaced; raises ValueError where it has no place for them."""
-    head, found, _ = page.partition(DOUBLE)
-    if not found:
-        raise ValueError(f'the page has no line "{DOUBLE}"')
-    note = f"Made at commit {made_at}. Run the tool for the state of your checkout."
-    single = single.replace("### ", "### Single precision, ")
-    return f"{head}{DOUBLE}\n\n{note}\n\n{double}\n\n{SINGLE}\n\nMade at the same commit.\n\n{single}\n"
+def page(precision: str, tables: str, made_at: str) -> str:
+    """The whole page with the tables of one precision, a section for each recording."""
+    command = " ".join(["python -m envs.parity FILE.npz …", *OPTIONS[precision]])
+    tables = tables.replace("### ", "## ")
+    return PAGE.format(precision=precision, made_at=made_at, command=command, tables=tables)
 
 
-def main() -> int:
-    """Entry point; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+def main() -> None:
+    """Run the comparison in both precisions and write their pages."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
     parser.add_argument("files", nargs="+", type=Path, help="recordings (npz), in the order of the tables")
-    parser.add_argument("--page", type=Path, default=Path("docs/parity.md"))
+    parser.add_argument("--folder", type=Path, default=Path("docs/lab"), help="where the pages lie")
     options = parser.parse_args()
-    made_at = commit()
-    made = tables(options.files, "--x64"), tables(options.files)
-    options.page.write_text(filled(options.page.read_text(), *made, made_at))
-    return 0
+    made_at = current_commit()
+    # Both precisions first: if one fails, neither page is written.
+    pages = {precision: page(precision, parity_tables(options.files, precision), made_at) for precision in OPTIONS}
+    for precision, text in pages.items():
+        (options.folder / f"parity_tables_{precision}.md").write_text(text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

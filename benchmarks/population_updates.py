@@ -1,7 +1,7 @@
-"""Updates a second of a population of trials on one device, against one: `python benchmarks/population.py COUNT`.
+"""Updates per second of one trial and of a population on one device: `python benchmarks/population_updates.py COUNT`.
 
-With `--batches 1024,4096` those of one trial with larger batches too, with products of three lengths: tensorfloat32 is
-what a GPU makes of float32 unless JAX_DEFAULT_MATMUL_PRECISION says `highest`. JSON.
+With `--batches 1024,4096` also those of one trial with larger batches, at three matmul precisions: a GPU computes
+float32 products in tensorfloat32 unless JAX_DEFAULT_MATMUL_PRECISION is `highest`. Prints JSON.
 """
 
 import argparse
@@ -15,20 +15,19 @@ import jax
 import jax.numpy as jnp
 
 from cvpo_jax import AlgoConfig, Batch
-from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState, init_train_state
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.profiling.timing import Compiled, Window, compiled, measure
 from cvpo_jax.runtime import devices
 
 UPDATES = 20
 PRECISIONS = ("highest", "tensorfloat32", "bfloat16")
-"""The last of them by `--algo.products`, the others by JAX's own option."""
+"""The last one is `--algo.matmul_dtype`, the others are set by JAX's own option."""
 SIZES = {"observation_size": 60, "action_size": 2, "num_constraints": 1, "episode_length": 1000}
 
 
 def make_batch(key: jax.Array, size: int) -> Batch:
-    """Random transitions."""
+    """A batch of `size` random transitions."""
     keys = jax.random.split(key, 3)
     observation = jax.random.normal(keys[0], (2, size, SIZES["observation_size"]))
     return Batch(
@@ -43,10 +42,10 @@ def make_batch(key: jax.Array, size: int) -> Batch:
 
 
 def prepare(algo: AlgoConfig, count: int) -> tuple[TrainState, Callable[..., tuple[TrainState]]]:
-    """States of `count` trials, and a function that updates them all several times."""
+    """States of `count` trials, and a function that makes UPDATES updates of all of them."""
     static, hyperparameters = StaticConfig.from_config(algo, **SIZES), Hyperparameters.from_config(algo)
     keys = jax.random.split(jax.random.PRNGKey(0), count)
-    states = devices.without_weak_types(jax.vmap(partial(init.init_train_state, static, hyperparameters))(keys))
+    states = devices.without_weak_types(jax.vmap(partial(init_train_state, static, hyperparameters))(keys))
     batches = jax.vmap(partial(make_batch, size=algo.batch_size))(keys)
 
     def several(states: TrainState) -> tuple[TrainState]:
@@ -57,14 +56,14 @@ def prepare(algo: AlgoConfig, count: int) -> tuple[TrainState, Callable[..., tup
 
 
 def speed(name: str, count: int, states: TrainState, made: Compiled) -> dict[str, Any]:
-    """Updates a second of `count` trials together, and the operations that XLA counts in an update."""
+    """Updates per second of `count` trials together, and the operations that XLA counts in an update."""
     summary = measure(name, "updates/s", count * UPDATES, made, (states,), Window(3, 1.0))[0].summary()
-    # It counts the body of the scan, and those of the dual's loops, once.
+    # XLA counts the body of the scan, and those of the dual's loops, once.
     return summary | {"flops": made.call.cost_analysis().get("flops", float("nan")) / count}  # type: ignore[attr-defined]
 
 
 def main() -> None:
-    """Measure one trial and all of them; print JSON."""
+    """Measure one trial and the population; print JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
     parser.add_argument("count", type=int)
     parser.add_argument("--batches", default="")
@@ -72,9 +71,9 @@ def main() -> None:
     wanted = [("alone", 1, AlgoConfig(), None), (f"population of {options.count}", options.count, AlgoConfig(), None)]
     for size in filter(None, options.batches.split(",")):
         for precision in PRECISIONS:
-            short = precision == "bfloat16"
-            algo = AlgoConfig(batch_size=int(size), products="bfloat16" if short else "float32")
-            wanted.append((f"batch of {size}, {precision}", 1, algo, None if short else precision))
+            bfloat16 = precision == "bfloat16"
+            algo = AlgoConfig(batch_size=int(size), matmul_dtype="bfloat16" if bfloat16 else "float32")
+            wanted.append((f"batch of {size}, {precision}", 1, algo, None if bfloat16 else precision))
     jobs = []
     with ThreadPoolExecutor() as pool:
         for name, count, algo, precision in wanted:
@@ -82,7 +81,7 @@ def main() -> None:
                 states, several = prepare(algo, count)
                 lowered = jax.jit(several).trace(states)
                 jobs.append((name, count, states, pool.submit(compiled, lowered, ())))
-        wait(made for *_, made in jobs)  # compiling would be measured too
+        wait(made for *_, made in jobs)  # otherwise, compiling would slow down what is measured
         rows = [speed(name, count, states, made.result()) for name, count, states, made in jobs]
     ratio = rows[1]["per_second"] / rows[0]["per_second"]
     print(json.dumps({"measurements": rows, "ratio": ratio, "device": jax.devices()[0].device_kind}))

@@ -1,4 +1,4 @@
-"""A host environment that sleeps, for `overlap.py`: workers import this file, and have no use for JAX."""
+"""A host environment that sleeps, for `async_overlap.py`. Workers import this file, so it does not import JAX."""
 
 import time
 
@@ -9,8 +9,8 @@ from envs.host.protocol import HostSpec, HostStep
 _OBSERVATION = 60
 
 
-class Sleeper:
-    """Takes `seconds` a step and no processor."""
+class SleepEnv:
+    """A step takes `seconds` of time and no processor time."""
 
     spec = HostSpec(observation_size=_OBSERVATION, action_size=2, episode_length=1000, component_names=("cost_a",))
 
@@ -18,10 +18,10 @@ class Sleeper:
         self._seconds = seconds
 
     def reset(self, seed: int) -> np.ndarray:
-        """Zeros `[60]`."""
+        """Return the observation `[60]`, all zeros."""
         return np.zeros(_OBSERVATION)
 
     def step(self, action: np.ndarray) -> HostStep:
-        """Sleep."""
+        """Sleep, then return zeros."""
         time.sleep(self._seconds)
         return HostStep(np.zeros(_OBSERVATION), 0.0, 0.0, np.zeros(1), False, False)

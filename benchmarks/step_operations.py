@@ -1,9 +1,9 @@
-"""Operations and bytes of an environment step: `python benchmarks/operations.py [ID …] [--envs N]`.
+"""Operations and bytes of an environment step: `python benchmarks/step_operations.py [ID …] [--envs N]`.
 
 Counted in the traced program, before XLA simplifies it: a multiplication, addition, comparison, square root and so on
-is one operation for each number it makes, a product of matrices two for each pair of numbers it takes. Loops of a fixed
-length count as often as they run, others once; of a condition the dearer branch counts. ResetCost are left out. Bytes are
-those of the environments' state, read and written once, and of the action.
+is one operation for each number it produces, a matrix product two for each pair of numbers it multiplies. Loops of a
+fixed length count as often as they run, all others once; of a conditional the more expensive branch counts. Resets are
+left out. Bytes are those of the environments' state, read and written once, and of the action.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from jax.extend import core
 import envs
 
 TASKS = ("SafetyPointCircle1-v0", "SafetyPointGoal1-v0", "SafetyPointButton1-v0", "SafetyCarButton1-v0")
-# What moves numbers without computing any.
+# Primitives that move numbers without computing any.
 FREE = {
     *("broadcast_in_dim", "reshape", "squeeze", "transpose", "slice", "concatenate", "pad", "copy", "iota", "gather"),
     *("dynamic_slice", "dynamic_update_slice", "convert_element_type", "scatter", "stop_gradient", "split", "rev"),
@@ -26,7 +26,7 @@ FREE = {
 
 
 def operations(jaxpr: core.Jaxpr) -> float:
-    """Operations of a traced program, those of the programs inside it included."""
+    """Operations of a traced program, including those of the programs inside it."""
     return sum(_of(equation) for equation in jaxpr.eqns)
 
 
@@ -48,7 +48,7 @@ def _of(equation: core.JaxprEqn) -> float:
 
 
 def _inside(parameters: dict[str, Any]) -> Iterator[core.Jaxpr]:
-    """The programs that an equation runs."""
+    """The programs among the parameters of an equation."""
     for value in parameters.values():
         for part in value if isinstance(value, tuple | list) else (value,):
             if isinstance(part, core.ClosedJaxpr):
@@ -58,7 +58,7 @@ def _inside(parameters: dict[str, Any]) -> Iterator[core.Jaxpr]:
 
 
 def count(task_id: str, num_envs: int) -> tuple[float, float]:
-    """Operations and bytes of a step of one environment."""
+    """Operations and bytes of a step of one environment, averaged over `num_envs`."""
     env = envs.make(task_id)
     vector = envs.vectorize(env, num_envs)
     state = jax.eval_shape(vector.reset, jax.random.PRNGKey(0))
@@ -69,12 +69,12 @@ def count(task_id: str, num_envs: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Count and print."""
+    """Count the operations of each task and print them as a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
     parser.add_argument("ids", nargs="*", default=TASKS, metavar="ID")
     parser.add_argument("--envs", type=int, default=1024)
     options = parser.parse_args()
-    print("| task | operations a step | bytes a step | operations a byte |")
+    print("| task | operations per step | bytes per step | operations per byte |")
     print("|---|---|---|---|")
     for task_id in options.ids:
         made, moved = count(task_id, options.envs)

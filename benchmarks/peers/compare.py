@@ -37,14 +37,14 @@ class Side:
         self.command = " ".join(command[1:])
 
     def read(self) -> str:
-        """The next answer; raises RuntimeError where the process has ended."""
+        """The next answer; raises RuntimeError if the process has ended."""
         assert self.process.stdout
         if line := self.process.stdout.readline():
             return line.strip()
         raise RuntimeError(f"{self.command} ended: see above, and benchmarks/peers/README.md for what it needs")
 
     def measure(self, seconds: float) -> float:
-        """Units a second in one window."""
+        """Units per second in one window."""
         assert self.process.stdin
         print(seconds, file=self.process.stdin, flush=True)
         return float(self.read())
@@ -62,7 +62,7 @@ def compare(name: str, windows: int, seconds: float) -> dict[str, float | str]:
     try:
         for words in ([sys.executable, "ours.py", name], command):
             sides.append(Side(words))
-            # One after the other: what one does to get ready must not slow down the other.
+            # One after the other, so that the preparations of one side do not slow down the other.
             sides[-1].read()
         rates = [[side.measure(seconds) for side in sides] for _ in range(windows)]
     finally:
@@ -75,11 +75,13 @@ def compare(name: str, windows: int, seconds: float) -> dict[str, float | str]:
 
 
 def main() -> None:
-    """Compare and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", default=",".join(PAIRS), help="which of " + ", ".join(PAIRS))
+    """Compare the pairs and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--pairs", default=",".join(PAIRS), help="a selection of " + ", ".join(PAIRS))
     parser.add_argument("--windows", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of a window; a whole cycle takes longer")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="length of a window; a training cycle may take longer"
+    )
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""FSRL's CVPO at its navigation setting on PyTorch, one thread: `update`, or `training` at 0.2 updates a step."""
+"""FSRL's CVPO at its navigation setting in PyTorch on one thread: `update`, or `training` at 0.2 updates per step."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ OBSERVATION, ACTION, BATCH, ENVS = 76, 2, 256, 10
 
 
 class Sizes(gymnasium.Env):
-    """Only the sizes of PointButton1: updates need no more."""
+    """An environment with only the sizes of PointButton1; updates need no more."""
 
     observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION,))
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION,))
@@ -29,7 +29,7 @@ class Sizes(gymnasium.Env):
 
 
 def make_agent(env: gymnasium.Env) -> CVPOAgent:
-    """An agent with the options that FSRL gives navigation tasks."""
+    """An agent with FSRL's options for navigation tasks."""
     return CVPOAgent(env, cost_limit=25, thread=1, gamma=0.995, n_step=3, hidden_sizes=(128, 128), unbounded=True)
 
 
@@ -54,7 +54,7 @@ def random_buffer(steps: int = 20_000) -> VectorReplayBuffer:
 
 
 def updates(agent: CVPOAgent, buffer: VectorReplayBuffer, count: int) -> float:
-    """Take `count` updates as FSRL's trainer does."""
+    """Make `count` updates as FSRL's trainer does; returns `count`."""
     agent.policy.train()
     agent.policy.pre_update_fn()
     for _ in range(count):
@@ -64,7 +64,7 @@ def updates(agent: CVPOAgent, buffer: VectorReplayBuffer, count: int) -> float:
 
 
 def training() -> Callable[[], float]:
-    """A cycle of FSRL's trainer: an episode of ten environments, then 0.2 updates for each of their steps."""
+    """A cycle of FSRL's trainer: an episode in each of ten environments, then 0.2 updates for each of their steps."""
     load()  # registers the task
     make = lambda: gymnasium.make(TASK)  # noqa: E731
     agent = make_agent(make())

@@ -1,4 +1,4 @@
-"""Brax's own SAC on our port of PointButton1: training steps a second, its epochs being the windows."""
+"""Brax's own SAC on our port of PointButton1: training steps per second, with its epochs as the windows."""
 
 import os
 import sys
@@ -19,11 +19,11 @@ def main() -> None:
     from brax.training.agents.sac import networks
     from brax.training.agents.sac import train as sac
 
-    import envs  # noqa: F401 - registers the ports
+    import envs.registry  # noqa: F401 - registers the ports
     from cvpo_jax.runtime import compilation_cache
 
     compilation_cache.enable_cache()
-    # Brax 0.14.2 calls this function of JAX's, which JAX 0.10 has dropped.
+    # Brax 0.14.2 calls this function of JAX's, which JAX 0.10 has removed.
     jax.device_put_replicated = lambda tree, devices: jax.tree.map(lambda x: jnp.stack([x] * len(devices)), tree)
     seen: list[float] = []
 

@@ -1,4 +1,4 @@
-"""Safety-Gymnasium's own PointButton1 under random actions, with its resets, in one process."""
+"""Safety-Gymnasium's own PointButton1 under random actions, resets included, in one process."""
 
 import importlib.util
 from pathlib import Path
@@ -8,19 +8,19 @@ from window import serve
 
 
 def load() -> ModuleType:
-    """The package, which Python 3.11 refuses as it is: mended as our own environments mend it."""
+    """Import the package, which Python 3.11 refuses as it is, with the repair that our own environments use."""
     path = Path(__file__).parents[2] / "envs" / "safety_gymnasium" / "compat.py"
-    spec = importlib.util.spec_from_file_location("repairs", path)
+    spec = importlib.util.spec_from_file_location("compat", path)
     assert spec and spec.loader
-    repairs = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(repairs)
-    with repairs.array_defaults_allowed():
+    compat = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(compat)
+    with compat.array_defaults_allowed():
         import safety_gymnasium
     return safety_gymnasium
 
 
 def main() -> None:
-    """Step, a hundred steps a call."""
+    """Take a hundred steps per call."""
     env = load().make("SafetyPointButton1-v0")
     env.reset(seed=0)
 

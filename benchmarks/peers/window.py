@@ -1,6 +1,6 @@
-"""What every process of a comparison answers to: `seconds` on its input, units a second on its output.
+"""The protocol of every process in a comparison: `seconds` on its input, units per second on its output.
 
-Standard library only, since it runs under the peers' Python environments too.
+It uses the standard library only, since it also runs in the peers' own Python environment.
 """
 
 import os
@@ -11,16 +11,16 @@ from typing import TextIO
 
 
 def take_output() -> TextIO:
-    """Where answers go. What libraries print goes to the errors from now on, also while they are imported."""
+    """The stream for answers. From now on, what libraries print goes to stderr, also while they are imported."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers
 
 
 def serve(work: Callable[[], float]) -> None:
-    """Call `work`, which returns how many units it did, in windows as long as each line of the input asks for.
+    """Call `work`, which returns how many units it did, in windows of the length that each line of the input gives.
 
-    One call comes before the first window, so that compiling and first touches count nowhere.
+    One call comes before the first window, so that compiling and other one-time work are not counted.
     """
     answers = take_output()
     work()

@@ -1,31 +1,28 @@
-"""The page of parity tables keeps its text and gets new tables."""
+"""The pages of parity tables, without running the comparison."""
 
+import runpy
+import subprocess
 import sys
 
 import pytest
 from paths import ROOT
 
 
-@pytest.fixture
-def script(monkeypatch):
-    """Import the script, which lies outside the packages."""
-    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
-    import parity_tables
-
-    return parity_tables
+@pytest.fixture(scope="module")
+def script():
+    """The names of the script, which lies outside the packages."""
+    return runpy.run_path(str(ROOT / "benchmarks" / "parity_tables.py"))
 
 
-def test_tables_are_replaced_and_the_text_above_is_kept(script):
-    page = (ROOT / "docs" / "parity.md").read_text()
-    head = page[: page.index(script.DOUBLE)]
-    made = script.filled(page, "### A\n\n1", "### A\n\n2", "abc")
-    assert made.startswith(head + script.DOUBLE)
-    rest = made[len(head) :]
-    assert rest.count("### A") == 1 and rest.count("### Single precision, A") == 1 and "commit abc" in rest
-    assert "xy" not in rest, "the old tables are gone"
-    assert script.filled(made, "### A\n\n1", "### A\n\n2", "abc") == made
+@pytest.mark.parametrize(("precision", "option"), [("float64", True), ("float32", False)])
+def test_a_page_names_its_commit_and_command(script, precision, option):
+    page = script["page"](precision, "### PointGoal1\n\n| steps |", "abc1234")
+    assert page.startswith(f"# Parity tables, {precision}\n") and "made at commit abc1234" in page
+    assert ("FILE.npz … --x64" in page) == option
+    assert page.endswith("\n\n## PointGoal1\n\n| steps |\n"), "the tool's headings move up to the page's level"
 
 
-def test_a_page_without_a_place_for_them_is_refused(script):
-    with pytest.raises(ValueError, match="double precision"):
-        script.filled("# Another page", "", "", "abc")
+def test_without_recordings_no_page_is_written(tmp_path):
+    command = [sys.executable, str(ROOT / "benchmarks" / "parity_tables.py"), "missing.npz", "--folder", str(tmp_path)]
+    assert subprocess.run(command, capture_output=True).returncode
+    assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Counting operations, against counts by hand."""
+"""Operations of traced programs, against counts by hand."""
 
 import runpy
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 from paths import ROOT
 
-operations = runpy.run_path(str(ROOT / "benchmarks" / "operations.py"))["operations"]
+operations = runpy.run_path(str(ROOT / "benchmarks" / "step_operations.py"))["operations"]
 A, B = jnp.zeros((3, 4)), jnp.zeros((4, 5))
 
 
@@ -22,5 +22,5 @@ A, B = jnp.zeros((3, 4)), jnp.zeros((4, 5))
         (lambda: jax.jit(jax.vmap(lambda row: row @ B))(A), 2 * 3 * 4 * 5),
     ],
 )
-def test_operations_are_those_counted_by_hand(function, expected: int) -> None:
+def test_operations_match_counts_by_hand(function, expected: int) -> None:
     assert operations(jax.make_jaxpr(function)().jaxpr) == expected
