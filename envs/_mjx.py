@@ -1,10 +1,10 @@
-"""Import MuJoCo's MJX, which Brax needs, without the lines it prints where NVIDIA's optional warp is not installed.
+"""Import MuJoCo's MJX, which Brax needs, without the lines it prints where NVIDIA's optional Warp is not installed.
 
-To be imported before Brax.
+Modules that import Brax import this first.
 """
 
 import contextlib
 import io
 
 with contextlib.redirect_stdout(io.StringIO()):
-    import mujoco.mjx  # noqa: F401  (for what importing it does)
+    import mujoco.mjx  # noqa: F401  (for the side effects of the import)

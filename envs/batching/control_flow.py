@@ -1,9 +1,9 @@
-"""Loops as the machine at hand runs them best.
+"""Loops in the form that the machine at hand runs fastest.
 
 A CPU works on short vectors that stay in its cache, compiles a rolled loop quickly and gains where a loop stops early.
 An accelerator pays microseconds for every operation it starts, and more where its host must look at a condition first,
-but hardly anything for more items: there short loops are unrolled, which lets their operations fuse, and run to their
-end. What is computed is the same.
+but hardly anything for more items. There short loops are unrolled, which lets their operations fuse, and run to the
+end. The results are the same.
 """
 
 from collections.abc import Callable
@@ -15,26 +15,26 @@ from jax import lax
 
 
 def on_accelerator() -> bool:
-    """Whether programs are made for something else than a CPU."""
+    """Whether programs are compiled for something other than a CPU."""
     return jax.default_backend() != "cpu"
 
 
 def on_gpu() -> bool:
-    """Whether programs are made for a GPU."""
+    """Whether programs are compiled for a GPU."""
     return jax.default_backend() == "gpu"
 
 
 def repeat(count: int, body: Callable[[Any, Any], Any], start: Any) -> Any:
-    """`lax.fori_loop` from 0 to a small `count`."""
+    """Run `lax.fori_loop` from 0 to a small `count`."""
     return lax.fori_loop(0, count, body, start, unroll=on_accelerator())
 
 
 def until_done(
     finished: Callable[[Any], jax.Array], body: Callable[[Any], Any], start: Any, limit: int, *, short: bool = False
 ) -> Any:
-    """`body` applied until `finished` or `limit` times; it must leave what is finished as it is.
+    """Apply `body` until `finished`, at most `limit` times; it must leave what is finished as it is.
 
-    An accelerator makes all `limit` rounds, one after the other without a loop where they are `short`.
+    An accelerator makes all `limit` rounds, unrolled where they are `short`.
     """
     if on_accelerator():
         return lax.fori_loop(0, limit, lambda _, state: body(state), start, unroll=short)

@@ -1,7 +1,8 @@
 """Loops of very different lengths side by side: a free lane takes the next job instead of waiting for the slowest.
 
-N jobs, L lanes. A vectorized `lax.while_loop` steps all N until the last has finished. Where lengths vary as much as
-those of rejection sampling do, that is many times the mean; a queue served by L lanes comes near the mean.
+Notation: N jobs, L lanes. A vectorized `lax.while_loop` steps all N until the last has finished. Where lengths vary as
+much as those of rejection sampling do, that takes many times the mean length; a queue served by L lanes comes close to
+the mean.
 """
 
 from collections.abc import Callable
@@ -24,9 +25,9 @@ def run_loops(
     *,
     lanes: int = 32,
 ) -> Any:
-    """For each of `jobs` `[N, ...]` what `while_loop(~finished, advance, begin(job))` returns, with leading axis `[N]`.
+    """What `while_loop(~finished, advance, begin(job))` returns for each of `jobs` `[N, ...]`, leading axis `[N]`.
 
-    `advance` must leave a finished state as it is. An accelerator has a lane for every job.
+    `advance` must leave a finished state as it is. On an accelerator every job has a lane of its own.
     """
     count = jobs.shape[0]
     lanes = count if on_accelerator() else min(lanes, count)

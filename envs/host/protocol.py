@@ -1,4 +1,4 @@
-"""What an environment on the host is: one world, stepped in NumPy, that the workers of a pool can run.
+"""What an environment on the host is: one world, stepped in NumPy, which the workers of a pool can run.
 
 Notation: O observation size, A action dimensions, P cost components.
 """
@@ -20,7 +20,7 @@ class HostSpec:
 
 
 class HostStep(NamedTuple):
-    """What one step brings."""
+    """The results of one step."""
 
     observation: np.ndarray  # [O]
     reward: float
@@ -36,12 +36,12 @@ class HostEnv(Protocol):
     spec: HostSpec
 
     def reset(self, seed: int) -> np.ndarray:
-        """Begin the episode of `seed`; returns the observation `[O]`."""
+        """Begin the episode of `seed` and return the observation `[O]`."""
 
     def step(self, action: np.ndarray) -> HostStep:
-        """One step under `action` `[A]` in [-1, 1]."""
+        """Make one step under `action` `[A]` in [-1, 1]."""
 
 
 def episode_seed(seed: int, episode: int) -> int:
-    """The seed of an environment's `episode`-th episode: 32 bits, well spread whatever `seed` is."""
+    """The seed of an environment's `episode`-th episode: 32 bits, well distributed whatever `seed` is."""
     return int(np.random.SeedSequence((seed, episode)).generate_state(1)[0])

@@ -1,7 +1,9 @@
 """Arrays shared between the process that trains and the workers that step environments.
 
 The memory is an unlinked temporary file, inherited by descriptor: it vanishes with the last process that maps it,
-however that ends. Notation: N environments, O observation size, A action dimensions, P cost components.
+however that process ends.
+
+Notation: N environments, O observation size, A action dimensions, P cost components.
 """
 
 import mmap
@@ -16,14 +18,14 @@ from envs.host.protocol import HostSpec
 
 @dataclass(frozen=True)
 class SharedArrays:
-    """Views on the shared memory. Each environment's rows are written by its worker only, but for action and seed.
+    """Views of the shared memory. Except for action and seed, only its worker writes an environment's rows.
 
-    The pool reads and mends them when that worker has answered or is gone.
+    The pool reads them, and repairs them, once that worker has answered or is gone.
     """
 
     action: np.ndarray  # [N, A] float32
-    seed: np.ndarray  # [N] uint32, of the environment
-    episode: np.ndarray  # [N] int64, how many episodes it has ended
+    seed: np.ndarray  # [N] uint32
+    episode: np.ndarray  # [N] int64, episodes it has ended
     elapsed: np.ndarray  # [N] int64, steps into its episode
     observation: np.ndarray  # [N, O] float32
     reward: np.ndarray  # [N] float32
@@ -31,13 +33,13 @@ class SharedArrays:
     components: np.ndarray  # [N, P] float32
     terminated: np.ndarray  # [N] bool
     truncated: np.ndarray  # [N] bool
-    stepped: np.ndarray  # [N] int64, how often it was stepped since its reset by the user
-    busy: np.ndarray  # [N] bool, being stepped or reset just now
-    beat: np.ndarray  # [N] int64, grows while the worker is at work on it
+    stepped: np.ndarray  # [N] int64, steps since the user's reset
+    busy: np.ndarray  # [N] bool, being stepped or reset right now
+    beat: np.ndarray  # [N] int64, grows while the worker works on it
 
 
 def layout(spec: HostSpec, num_envs: int) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Name -> shape and dtype of every array."""
+    """The shape and dtype of every array, by its name."""
     n = num_envs
     return {
         "action": ((n, spec.action_size), "float32"),
@@ -57,7 +59,7 @@ def layout(spec: HostSpec, num_envs: int) -> dict[str, tuple[tuple[int, ...], st
 
 
 def create(spec: HostSpec, num_envs: int) -> int:
-    """Shared memory for `num_envs` environments, all zero; returns its file descriptor."""
+    """Create shared memory for `num_envs` environments, all zero, and return its file descriptor."""
     folder = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryFile(dir=folder) as file:
         file.truncate(max(1, _size(spec, num_envs)))
@@ -65,7 +67,7 @@ def create(spec: HostSpec, num_envs: int) -> int:
 
 
 def attach(descriptor: int, spec: HostSpec, num_envs: int) -> SharedArrays:
-    """The arrays behind a file descriptor made by `create`, in this process or its parent."""
+    """The arrays behind a file descriptor that `create` made in this process or its parent."""
     memory = mmap.mmap(descriptor, max(1, _size(spec, num_envs)))
     views, offset = {}, 0
     for name, (shape, dtype) in layout(spec, num_envs).items():
@@ -80,5 +82,5 @@ def _size(spec: HostSpec, num_envs: int) -> int:
 
 
 def _padded(size: int) -> int:
-    """Arrays begin at cache lines, so that workers do not slow each other down."""
+    """`size` (bytes) rounded up to cache lines, so that workers do not slow each other down."""
     return -(-size // 64) * 64

@@ -1,7 +1,9 @@
 """A worker process: steps some of the environments of a pool when told to, and starts new episodes where old ones end.
 
-It runs without JAX. An environment that raises is made anew and reported; the others never notice. The worker leaves
-when its pool does, also when that was killed: its connection closes then, and a thread watches for a change of parent.
+It runs without JAX. An environment that raises is reported and made again; the others never notice. The worker exits
+when its pool does, even if that was killed: the connection closes, and a thread watches for a change of parent.
+
+Notation: A action dimensions.
 """
 
 import os
@@ -24,17 +26,17 @@ _BEAT_EVERY = 20
 
 
 class Start(NamedTuple):
-    """What a worker is told first."""
+    """The first message to a worker."""
 
     factory: bytes  # pickled: () -> HostEnv
     spec: HostSpec
     num_envs: int  # of the whole pool
-    rows: range  # its own
+    rows: range  # this worker's own
     descriptor: int  # of the shared memory
 
 
 class Failure(NamedTuple):
-    """An environment that raised."""
+    """The report of an environment that raised."""
 
     row: int
     episode: int
@@ -52,12 +54,12 @@ class Worker:
         self.failures: list[Failure] = []
 
     def reset(self, rows: Iterable[int]) -> None:
-        """Begin an episode in these environments: the one that `seed` and `episode` name."""
+        """Begin the episode that `seed` and `episode` name in each of these environments."""
         for row in rows:
             self._guarded(row, self._begin)
 
     def step(self, rows: Iterable[int]) -> None:
-        """Step these environments by their actions, once."""
+        """Step each of these environments once, by its action."""
         for row in rows:
             self._guarded(row, self._advance, steps=1)
 
@@ -100,7 +102,7 @@ class Worker:
         return episode_seed(int(self.arrays.seed[row]), int(self.arrays.episode[row]))
 
     def _renew(self, row: int) -> None:
-        """Report what the environment raised, make it anew and begin its next episode: this one counts as truncated."""
+        """Report what an environment raised, make it again and begin its next episode: this one counts as truncated."""
         arrays = self.arrays
         for _ in range(_RESET_TRIES):
             self.failures.append(
@@ -119,7 +121,7 @@ class Worker:
 
 
 def serve(connection: Connection) -> None:
-    """Obey the pool at the other end of `connection` until it is closed."""
+    """Serve the pool at the other end of `connection` until it is closed."""
     os.dup2(2, 1)  # what environments print must not mix with the output of the program
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     try:

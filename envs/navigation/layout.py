@@ -1,9 +1,9 @@
-"""Random layouts: objects placed one after the other, rejected while too close to those already there.
+"""Random layouts: objects are placed one after another, and rejected while too close to those already there.
 
-n places (the robot first), M candidates drawn together. The distribution is the original's
-(Safety-Gymnasium, `RandomGenerator.sample_layout`): uniform in the extents shrunk by the keepout, 100 tries a place,
-then the whole layout starts again. Candidates come in small blocks of which the first valid one is taken, which keeps
-that distribution and lets a vectorized loop end after a few rounds.
+Notation: n places (the robot first), M candidates drawn together. The distribution is the original's
+(Safety-Gymnasium, `RandomGenerator.sample_layout`): uniform in the extents shrunk by the keepout, with 100 tries per
+place before the whole layout starts again. Candidates come in small blocks, of which the first valid one is taken. That
+keeps the distribution and lets a vectorized loop end after a few rounds.
 """
 
 from collections.abc import Sequence
@@ -54,19 +54,20 @@ class Places:
 
 
 class _Search(struct.PyTreeNode):
-    """A layout half found."""
+    """A layout in the making."""
 
     seed: jax.Array  # uint32 [2]
     index: jax.Array  # int32 [], the place to fill next
     tries: jax.Array  # int32 [], at that place
-    rounds: jax.Array  # int32 [], of all
+    rounds: jax.Array  # int32 [], in total
     positions: jax.Array  # [n, 2]
 
 
 def _uniform(seed: jax.Array, rounds: jax.Array, dtype: jnp.dtype) -> jax.Array:
-    """Numbers in 0..1, `[2, M]`: a counter hashed with `seed` `[2]`, for crowded layouts need thousands of draws.
+    """Uniform numbers in 0..1, `[2, M]`: a counter hashed with `seed` `[2]`.
 
-    The hash is the 32-bit finalizer "lowbias32", applied twice; it costs a tenth of threefry.
+    The hash is the 32-bit finalizer "lowbias32", applied twice. It costs a tenth of threefry, and crowded layouts need
+    thousands of draws.
     """
     word = jnp.arange(2 * _BLOCK, dtype=jnp.uint32).reshape(2, _BLOCK) + rounds.astype(jnp.uint32) * (2 * _BLOCK)
     for half in (0, 1):
@@ -82,7 +83,7 @@ def _first_valid(
 ) -> tuple[jax.Array, jax.Array]:
     """The first of M candidates at least `clearance` `[n]` from `others` `[n, 2]`: `[2]`, and whether there is one.
 
-    Candidates beyond the last of the TRIES, of which `tries` are spent, do not count.
+    Candidates beyond the last of the TRIES, of which `tries` are already spent, do not count.
     """
     x, y = (low[axis] + (high[axis] - low[axis]) * uniform[axis] for axis in (0, 1))
     squared = jnp.square(x - others[:, :1]) + jnp.square(y - others[:, 1:])
@@ -104,7 +105,7 @@ def _finished(search: _Search) -> jax.Array:
 
 
 def _advance(search: _Search, places: Places) -> _Search:
-    """One block of candidates for the next place; after TRIES of them the layout starts anew. Free of slow gathers."""
+    """Try a block of candidates for the next place; after TRIES of them start the layout again. Avoids slow gathers."""
     dtype = search.positions.dtype
     order = jnp.arange(search.positions.shape[0])
     here = order == search.index
@@ -124,9 +125,9 @@ def _advance(search: _Search, places: Places) -> _Search:
 
 
 def sample_layout(key: jax.Array, places: Places) -> jax.Array:
-    """Positions `[n, 2]` of all places; NaN if none was found in a million rounds.
+    """Positions `[n, 2]` of all places; NaN if no layout was found in a million rounds.
 
-    Vectorized, the searches of a batch are served by a queue.
+    Under `vmap` a queue serves the searches of the batch.
     """
     begin, advance = partial(_begin, places=places), partial(_advance, places=places)
 
@@ -146,7 +147,7 @@ def sample_layout(key: jax.Array, places: Places) -> jax.Array:
 def resample_place(key: jax.Array, places: Places, index: int, positions: jax.Array, wanted: jax.Array) -> jax.Array:
     """A new position `[2]` for place `index` among `positions` `[n, 2]` where `wanted` `[]`, else the present one.
 
-    The loop runs only while an environment of the batch still wants a place, so it is free when none does.
+    The loop runs only while some environment of the batch still wants a place, so that it is free when none does.
     """
     seed = jax.random.bits(key, (2,))
     low, high = jnp.asarray(places.low[index], positions.dtype), jnp.asarray(places.high[index], positions.dtype)

@@ -1,4 +1,4 @@
-"""The ports against recordings of the original: `python -m envs.parity FILE.npz ...`.
+"""The ports against recordings of the original: `python -m envs.parity FILE.npz …`.
 
 - `compare`: the one-step errors, and the command.
 - `recording`: recordings, read into the ports' states.

@@ -1,7 +1,8 @@
-"""Contacts between simple shapes, one pair at a time; box against box has a module of its own.
+"""Contacts between simple shapes, one pair at a time; pairs of boxes have a module of their own, `collision_boxes`.
 
 Every function returns `Contacts` with a fixed number of slots. Normals lead from the first shape to the second.
-Further axes of all arrays (environments) come behind those named.
+
+Notation: c contacts. Further axes of all arrays (environments) come behind those named.
 """
 
 import jax
@@ -24,7 +25,7 @@ def _up(like: jax.Array) -> jax.Array:
 
 
 def sphere_sphere(first: jax.Array, first_radius: jax.Array, second: jax.Array, second_radius: jax.Array) -> Contacts:
-    """One contact of spheres about `first` and `second` `[3]`."""
+    """One contact of two spheres around `first` and `second` `[3]`."""
     offset = second - first
     length = _norm(offset)
     normal = offset / jnp.maximum(length, 1e-12)
@@ -33,7 +34,7 @@ def sphere_sphere(first: jax.Array, first_radius: jax.Array, second: jax.Array, 
 
 
 def sphere_box(center: jax.Array, radius: jax.Array, box: Box) -> Contacts:
-    """One contact of a sphere about `center` `[3]` with a box. Both may come in either order: the cone is symmetric."""
+    """One contact of a sphere around `center` `[3]` with a box. Their order is free: the friction cone is symmetric."""
     local = to_local(box.axes, center - box.position)
     clamped = jnp.clip(local, -box.half, box.half)
     gap = clamped - local
@@ -52,17 +53,17 @@ def sphere_box(center: jax.Array, radius: jax.Array, box: Box) -> Contacts:
 
 
 def box_pillar(box: Box, pillar: jax.Array, pillar_radius: float) -> Contacts:
-    """One contact of a box with an upright cylinder about `pillar` `[2]`.
+    """One contact of a box with an upright cylinder around `pillar` `[2]`.
 
-    MuJoCo's general convex routine returns a point and normal near those of least overlap; here they are exact, with
-    the pillar as a sphere at the height of the box's center.
+    MuJoCo's general convex routine returns a point and a normal close to those of least overlap. Here they are exact,
+    with the pillar as a sphere at the height of the box's center.
     """
     center = jnp.concatenate([pillar, box.position[2:]])
     return sphere_box(center, jnp.asarray(pillar_radius, pillar.dtype), box)
 
 
 def wheel_sphere(hub: jax.Array, axes: jax.Array, size: jax.Array, center: jax.Array, radius: jax.Array) -> Contacts:
-    """One contact of a cylinder along its x axis, `size` (radius, half width), with a sphere outside it."""
+    """One contact of a wheel along its x axis, of `size` (radius, half width), with a sphere outside it."""
     local = to_local(axes, center - hub)
     across = jnp.sqrt(jnp.square(local[1]) + jnp.square(local[2]))
     rim = jnp.minimum(across, size[0]) / jnp.maximum(across, 1e-12)
@@ -75,9 +76,9 @@ def wheel_sphere(hub: jax.Array, axes: jax.Array, size: jax.Array, center: jax.A
 
 
 def wheel_box(hub: jax.Array, axes: jax.Array, size: jax.Array, box: Box) -> Contacts:
-    """One contact of a cylinder along its x axis, which lies level, with an upright box: beside, above or below it.
+    """One contact of a wheel with a level axis, along its x axis, with an upright box: beside, above or below it.
 
-    Seen from above the cylinder is a rectangle at the height of its hub, whose deepest corner touches a box beside it.
+    Seen from above the wheel is a rectangle at the height of its hub, whose deepest corner touches a box beside it.
     """
 
     def corner(along: jax.Array, across: jax.Array) -> tuple[jax.Array, ...]:
@@ -103,7 +104,7 @@ def wheel_box(hub: jax.Array, axes: jax.Array, size: jax.Array, box: Box) -> Con
 
 
 def floor_box(box: Box) -> Contacts:
-    """Four contacts of a box with the floor z = 0: the corners of its lower half."""
+    """Four contacts of a box with the floor z = 0, at the corners of its lower half."""
     signs = jnp.array([[i, j, k] for k in (-1, 1) for j in (-1, 1) for i in (-1, 1)], box.half.dtype)
     corners = jax.vmap(lambda sign: to_world(box.axes, aligned(sign, box.position, 1) * box.half))(signs)
     distance = jnp.where(corners[:, 2] > 0, 1.0, box.position[2] + corners[:, 2])
@@ -124,7 +125,7 @@ def floor_sphere(center: jax.Array, radius: jax.Array) -> Contacts:
 
 
 def floor_wheel(center: jax.Array, axis: jax.Array, radius: float, half_width: float) -> Contacts:
-    """Two contacts of a cylinder with the floor z = 0, at the lowest point of each of its two rims.
+    """Two contacts of a wheel with the floor z = 0, at the lowest point of each of its two rims.
 
     `axis` `[3]` is its unit axis. MuJoCo's further two points exist only for a cylinder that lies on its side.
     """

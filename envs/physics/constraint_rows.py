@@ -1,7 +1,7 @@
-"""Contacts as rows of the solver's problem: how the degrees of freedom move the two shapes at each.
+"""Contacts as rows of the solver's problem: how the degrees of freedom move the two shapes at each contact.
 
-n degrees of freedom of the robot, k bodies with 6 each, c contacts. Positions are relative to the robot's origin.
-Further axes of all arrays (environments) come behind those named.
+Notation: n degrees of freedom of the robot, k bodies with 6 each, p parts, c contacts. Positions are relative to the
+robot's origin. Further axes of all arrays (environments) come behind those named.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _STIFFNESS, _DAMPING = reference_gains()
 
 
 class Rows(NamedTuple):
-    """Contacts with the six rows of each in all degrees of freedom."""
+    """Contacts with six rows each in all degrees of freedom."""
 
     distance: jax.Array  # [c]
     jacobian: jax.Array  # [c, 6, n + 6 k]
@@ -30,7 +30,7 @@ class Rows(NamedTuple):
 
 
 def flat(array: jax.Array, axes: int) -> jax.Array:
-    """The first `axes` axes as one."""
+    """`array` with its first `axes` axes as one."""
     return array.reshape(-1, *array.shape[axes:])
 
 
@@ -42,12 +42,12 @@ def take(array: jax.Array, index: np.ndarray) -> jax.Array:
 
 
 def at_parts(frames: Frames, part: np.ndarray) -> Frames:
-    """The frames of the parts `part` `[c]`."""
+    """The frames of the parts that `part` `[c]` names."""
     return Frames(*(take(leaf, part) for leaf in frames))
 
 
 def at_shares(frames: Frames, share: jax.Array) -> Frames:
-    """The frames of one part a contact, where `share` `[c, p]` is 1 for that part and else 0."""
+    """The frames of one part per contact, for which `share` `[c, p]` is 1, while it is 0 for the other parts."""
 
     def chosen(leaf: jax.Array) -> jax.Array:
         parts = jnp.moveaxis(share, 1, 0)
@@ -58,7 +58,7 @@ def at_shares(frames: Frames, share: jax.Array) -> Frames:
 
 
 def robot_rows(at: Frames, contacts: Contacts) -> jax.Array:
-    """Velocity rows `[c, 6, n]` of the robot's points at `contacts`, `at` the frame of the part of each, `[c, ...]`."""
+    """Velocity rows `[c, 6, n]` of the robot's points at `contacts`; `at` has the frame of each one's part."""
 
     def one(at: Frames, contact: Contacts) -> jax.Array:
         frame, arm = frame_from_normal(contact.normal), contact.position - at.origin
@@ -82,21 +82,21 @@ def body_rows(body: Bodies, origin: jax.Array, contacts: Contacts) -> jax.Array:
 
 
 def rough(contacts: Contacts, jacobian: jax.Array, softness: np.ndarray | float) -> Rows:
-    """Rows of shapes with the usual friction; `softness` `[]` or `[c]`."""
+    """The rows of shapes with the usual friction; `softness` is `[]` or `[c]`."""
     count = contacts.distance.shape[0]
     soft = aligned(np.broadcast_to(softness, count), contacts.distance, 1)
     return Rows(contacts.distance, jacobian, soft, aligned(np.tile(ROUGH, (count, 1)), contacts.distance, 1))
 
 
 def spread(rows: Rows, before: int, after: int) -> Rows:
-    """Rows whose columns come after `before` and before `after` others."""
+    """`rows` with `before` other columns in front of theirs and `after` behind them."""
     padding = [(0, 0)] * rows.jacobian.ndim
     padding[2] = (before, after)
     return rows._replace(jacobian=jnp.pad(rows.jacobian, padding))
 
 
 def in_slots(rows: Rows, slots: int, size: int) -> Rows:
-    """Rows of k bodies (leading axis), whose last 6 columns go to their own slot of k."""
+    """The rows of k bodies (leading axis), with the last 6 columns in the body's own slot of k."""
 
     def one(rows: Rows, own: jax.Array) -> Rows:
         shared, body = rows.jacobian[:, :, :size], rows.jacobian[:, :, size:]
@@ -110,7 +110,7 @@ def in_slots(rows: Rows, slots: int, size: int) -> Rows:
 
 
 def joined(groups: list[Rows]) -> Rows:
-    """All groups in one."""
+    """All groups as one."""
 
     def concatenate(*parts: jax.Array) -> jax.Array:
         batch = jnp.broadcast_shapes(*(rows.distance.shape[1:] for rows in groups))
@@ -121,7 +121,7 @@ def joined(groups: list[Rows]) -> Rows:
 
 
 def as_problem(rows: Rows, mass: jax.Array, force: jax.Array, velocity: jax.Array) -> Problem:
-    """MuJoCo's problem for contacts `rows` of a system with `mass` `[n, n]`, `force` `[n]` and `velocity` `[n]`."""
+    """MuJoCo's problem for the contacts `rows` of a system with `mass` `[n, n]`, `force` `[n]` and `velocity` `[n]`."""
     share = impedance(rows.distance)
     drift = _DAMPING * apply(flat(rows.jacobian, 2), velocity).reshape(*rows.jacobian.shape[:2], *velocity.shape[1:])
     pull = (_STIFFNESS * share * rows.distance)[:, None]

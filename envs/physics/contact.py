@@ -1,6 +1,6 @@
 """What two touching shapes share: contacts, and MuJoCo's soft-contact parameters.
 
-c contacts. Lengths in m, times in s. Further axes of all arrays (environments) come behind those named.
+Notation: c contacts. Lengths are in m, times in s. Further axes of all arrays (environments) come behind those named.
 """
 
 from typing import Any, NamedTuple
@@ -56,7 +56,7 @@ def reference_gains(damping_ratio: float = 1.0) -> tuple[float, float]:
 
 
 def compress(distance: jax.Array, values: jax.Array, *, slots: int) -> tuple[jax.Array, jax.Array]:
-    """The first entries with a distance up to 0: distances `[slots]` (1 where unused) and values `[slots, d]`.
+    """The first entries with a distance of at most 0: distances `[slots]` (1 where unused) and values `[slots, d]`.
 
     `distance` is `[c]`, `values` `[c, d]`.
     """

@@ -1,15 +1,15 @@
-"""MuJoCo's constraint problem, by Newton's method with exact line search.
+"""MuJoCo's constraint problem, solved by Newton's method with exact line search.
 
-n degrees of freedom, c contacts, r = 6 c rows. Minimized over the acceleration a, with M and b of the unconstrained
-motion (and of welds, which are quadratic too):
+The acceleration a minimizes, with M and b of the unconstrained motion (and of welds, which are quadratic too),
 
     1/2 a' M a - b' a + 1/2 sum over contacts and their ten edges of D min(e, 0)^2,   e = u_0 +- mu_i u_i,  u = J a + o
 
-J has six rows a contact: normal, two tangents, torsion, two rolling. As the edges share their rows, gradient and
-Hessian are put together in these six (arrow-shaped blocks) and only then mapped to the degrees of freedom.
+J has six rows per contact: normal, two tangents, torsion, two rolling. Because the edges share these rows, gradient and
+Hessian are put together in them (as arrow-shaped blocks) and only then mapped to the degrees of freedom.
 
-Further axes of all arrays (environments) come behind those named. With many environments everything runs on full
-vectors; loops go over matrix rows, which compiles quickly and keeps the vectors in cache.
+Notation: n degrees of freedom, c contacts, r = 6 c rows, e = 10 c edges. Further axes of all arrays (environments) come
+behind those named. With many environments everything runs on full vectors; loops go over matrix rows, which compiles
+quickly and keeps the vectors in cache.
 """
 
 import importlib
@@ -39,7 +39,7 @@ class Problem(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Where the iteration is."""
+    """The state of the iteration."""
 
     point: jax.Array  # [n] a
     pull: jax.Array  # [n] M a - b
@@ -48,12 +48,12 @@ class _State(NamedTuple):
 
 
 def _edges(base: jax.Array) -> jax.Array:
-    """The values e of the edges, positive sides and then negative ones, `[2, c, 5]`."""
+    """The values e of the edges, `[2, c, 5]`: first with +, then with -."""
     return jnp.stack([base[:, :1] + base[:, 1:], base[:, :1] - base[:, 1:]])
 
 
 def _columns(active: jax.Array, edges: jax.Array, jacobian: jax.Array) -> jax.Array:
-    """The second derivative by u times `jacobian`, and the first one beside it: `[c, 6, n + 1]`."""
+    """The second derivative with respect to u times `jacobian`, then the first derivative, `[c, 6, n + 1]`."""
 
     def over_edges(values: jax.Array) -> jax.Array:
         return add_up(jnp.swapaxes(values, 0, 1))[:, None]
@@ -68,12 +68,12 @@ def _columns(active: jax.Array, edges: jax.Array, jacobian: jax.Array) -> jax.Ar
 
 
 def _rows(array: jax.Array) -> jax.Array:
-    """The first two axes as one."""
+    """`array` with its first two axes as one."""
     return array.reshape(-1, *array.shape[2:])
 
 
 def _with_products(system: jax.Array, left: jax.Array, right: jax.Array) -> jax.Array:
-    """`system` `[n, m]` and the outer products of the rows of `left` `[r, n]` and `right` `[r, m]`."""
+    """`system` `[n, m]` plus the outer products of the rows of `left` `[r, n]` and `right` `[r, m]`."""
     if on_accelerator():
         return system + jnp.sum(left[:, :, None] * right[:, None], axis=0)
 
@@ -84,7 +84,7 @@ def _with_products(system: jax.Array, left: jax.Array, right: jax.Array) -> jax.
 
 
 def solve_positive(system: jax.Array) -> jax.Array:
-    """The solution `[n]` of a positive definite `system` `[n, n + 1]`, matrix and right side, by Gauss-Jordan."""
+    """The solution `[n]`, by Gauss-Jordan, of a positive definite `system` `[n, n + 1]` of matrix and right side."""
     size = system.shape[0]
     order = jnp.arange(size).reshape(-1, *(1,) * (system.ndim - 2))
 
@@ -99,9 +99,9 @@ def solve_positive(system: jax.Array) -> jax.Array:
 
 
 def _line_search(edges: jax.Array, run: jax.Array, slope: jax.Array, curve: jax.Array, idle: jax.Array) -> jax.Array:
-    """The step `[]` that minimizes along a direction in which `edges` `[e]` change by `run` `[e]` a unit.
+    """The step `[]` that minimizes along a direction in which `edges` `[e]` change by `run` `[e]` per unit.
 
-    `slope` and `curve` `[]` are the smooth part's. Where `idle` `[]` the step is 1.
+    `slope` and `curve` `[]` are those of the smooth part. Where `idle` `[]` the step is 1.
     """
 
     def refine(carry: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -122,7 +122,7 @@ def _line_search(edges: jax.Array, run: jax.Array, slope: jax.Array, curve: jax.
 
 
 def _kernel() -> Callable[..., jax.Array] | None:
-    """The kernel that makes all iterations on a GPU; None elsewhere, and where JAX has no Triton for it any more."""
+    """The kernel that makes all iterations on a GPU; None elsewhere, and if JAX no longer has Triton."""
     if not on_gpu():
         return None
     try:
@@ -132,14 +132,14 @@ def _kernel() -> Callable[..., jax.Array] | None:
 
 
 def minimize(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
-    """The acceleration `[n]` after `iterations` Newton steps from `start` `[n]`, or before, where none changes it.
+    """The acceleration `[n]` after at most `iterations` Newton steps from `start` `[n]`.
 
-    That is where a full step leaves every edge on its side: between the kinks the problem is quadratic.
+    It is final once a full step leaves every edge on its side: between the kinks the problem is quadratic.
     """
     size = start.shape[0]
     scale = lax.rsqrt(jnp.stack([problem.mass[index, index] for index in range(size)]))
     mass, force = problem.mass * scale[:, None] * scale, problem.force * scale
-    # Rows are scaled so that the edges need neither stiffness nor friction any more.
+    # Rows are scaled so that the edges need neither stiffness nor friction.
     weight = jnp.sqrt(problem.stiffness)[:, None]
     weight = jnp.concatenate([weight, weight * problem.friction], axis=1)
     jacobian = problem.jacobian * scale * weight[:, :, None]

@@ -7,7 +7,7 @@ from envs.physics.linalg import add_up, cross, dot
 
 
 def from_yaw(yaw: jax.Array) -> jax.Array:
-    """The unit quaternions `[..., 4]` (component last) of turns by `yaw` `[...]` (rad) about z."""
+    """The unit quaternions `[..., 4]` (components last) of rotations by `yaw` `[...]` (rad) about z."""
     zero = jnp.zeros_like(yaw)
     return jnp.stack([jnp.cos(yaw / 2), zero, zero, jnp.sin(yaw / 2)], axis=-1)
 
@@ -36,7 +36,7 @@ def matrix(quaternion: jax.Array) -> jax.Array:
 
 
 def advance(quaternion: jax.Array, angular: jax.Array, timestep: float) -> jax.Array:
-    """`quaternion` `[4, ...]` turned for `timestep` (s) at `angular` `[3, ...]` rad/s in the body's own frame."""
+    """`quaternion` `[4, ...]` rotated for `timestep` (s) at `angular` `[3, ...]` (rad/s) in the body's own frame."""
     speed = jnp.sqrt(dot(angular, angular))
     half = 0.5 * timestep * speed
     factor = jnp.where(half > 0, jnp.sin(half) / jnp.where(half > 0, speed, 1), 0.0)

@@ -1,6 +1,6 @@
-"""Along which axis two boxes overlap least, and which of their faces and edges meet there.
+"""The axis along which two boxes overlap least, and which of their faces or edges meet there.
 
-The 15 axes are the faces of both boxes and the cross products of their edges (MuJoCo 2.3.3's order).
+The 15 candidates are the normals of both boxes' faces and the cross products of their edges, in MuJoCo 2.3.3's order.
 
 Further axes of all arrays (environments) come behind those named.
 """
@@ -20,9 +20,9 @@ class Overlap(NamedTuple):
     """The least overlaps of two boxes, negative where they are apart."""
 
     by_face: jax.Array  # [] m
-    face: jax.Array  # int [], twice its axis, and one more for those of the second box
+    face: jax.Array  # int [], twice its axis, plus one if it is the second box's
     by_edge: jax.Array  # [] m
-    edge: jax.Array  # int [], three times the first box's axis and the second's
+    edge: jax.Array  # int [], three times the first box's axis plus the second box's
     normal: jax.Array  # [3] of the pair of edges, from the first box to the second
 
 
@@ -35,12 +35,12 @@ def select(rows: jax.Array, index: jax.Array) -> jax.Array:
 
 
 def following(index: jax.Array) -> jax.Array:
-    """The axis after one of 0, 1, 2, round about."""
+    """The axis after 0, 1 or 2, cyclically."""
     return jnp.where(index == 2, 0, index + 1)
 
 
 def least_overlaps(first: Box, second: Box, offset: jax.Array) -> Overlap:
-    """Of faces and of pairs of edges, with the second box `offset` `[3]` from the first."""
+    """The least overlaps by face and by pair of edges, with the second box at `offset` `[3]` from the first."""
     turn = jax.vmap(lambda axis: to_local(second.axes, axis))(first.axes)
     reach = jnp.abs(turn)
     along_first, along_second = to_local(first.axes, offset), to_local(second.axes, offset)
@@ -59,7 +59,7 @@ def least_overlaps(first: Box, second: Box, offset: jax.Array) -> Overlap:
 
 
 def _edge_overlaps(first: Box, second: Box, offset: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Of all pairs of edges the overlap `[9]` and the unit normal `[9, 3]`."""
+    """The overlaps `[9]` and unit normals `[9, 3]` of all pairs of edges."""
     normals = jax.vmap(lambda one: jax.vmap(lambda two: cross(one, two))(second.axes))(first.axes)
     normals = normals.reshape(9, *offset.shape)
     length = jnp.sqrt(jax.vmap(dot)(normals, normals))
@@ -77,7 +77,7 @@ def _edge_overlaps(first: Box, second: Box, offset: jax.Array) -> tuple[jax.Arra
 
 
 def face_frame(box: Box, index: jax.Array, towards: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The frame `[3, 3]` of the face across axis `index` turned to `towards` `[3]`, and half extents `[3]` along it.
+    """The frame `[3, 3]` of the face across axis `index` that looks `towards` `[3]`, and half extents `[3]` along it.
 
     The last row of the frame is the outward normal.
     """
@@ -90,7 +90,7 @@ def face_frame(box: Box, index: jax.Array, towards: jax.Array) -> tuple[jax.Arra
 
 
 def edge_axes(first: Box, second: Box, edge: jax.Array) -> tuple[jax.Array, ...]:
-    """The axis of the face on `first` that holds its edge of pair `edge`; of `second` the edge, wide and thin axes."""
+    """The axis of the face of `first` that holds its edge of pair `edge`; the edge, wide and thin axes of `second`."""
     own, other = edge // 3, edge % 3
 
     def split(box: Box, index: jax.Array, along: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,1 +1,8 @@
-"""The original Safety-Gymnasium. Imports nothing here, since workers do without JAX."""
+"""The original Safety-Gymnasium. This imports nothing, because workers must do without JAX.
+
+In reading order:
+
+- `factory`: a batch of its environments for compiled code. `env`: one of them, in a worker.
+- `compat`: what makes the package run on today's versions.
+- `fast_reset`, `fast_layout`, `fast_step`, `name_cache`: the same computations, faster.
+"""

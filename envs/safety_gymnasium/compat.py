@@ -1,7 +1,7 @@
 """Import Safety-Gymnasium 1.0.0 on today's Python, NumPy and MuJoCo.
 
 The package was written for Python 3.10, NumPy 1 and MuJoCo 2.3.3. Five habits of it and of gymnasium 0.29.1 have since
-become errors, and one computation of MuJoCo's has changed; each is mended here, at import, and nowhere else.
+become errors, and one of MuJoCo's computations has changed. Each is repaired here, at import, and nowhere else.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ INSTALL = "python -m pip install --no-deps --require-hashes -r requirements.lock
 
 @cache
 def load() -> ModuleType:
-    """The package `safety_gymnasium`, imported and repaired; raises ImportError with the remedy where it is missing."""
+    """The package `safety_gymnasium`, imported and repaired. Raises ImportError, with the remedy, if it is missing."""
     try:
         with array_defaults_allowed(), _quiet():
             import safety_gymnasium
@@ -43,7 +43,7 @@ def load() -> ModuleType:
 
 @contextlib.contextmanager
 def array_defaults_allowed() -> Iterator[None]:
-    """Let dataclasses defined meanwhile have NumPy arrays as defaults.
+    """Let dataclasses that are defined meanwhile have NumPy arrays as defaults.
 
     Python 3.11 refuses unhashable defaults (`color: np.array = COLOR['goal']`): they become default factories.
     """
@@ -67,14 +67,14 @@ def array_defaults_allowed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the notes on unrelated environments that the package's dependencies print when they are imported."""
+    """Suppress the notes on unrelated environments that the package's dependencies print when they are imported."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
 
 
 class Forward:
-    """`target`, except for the attributes given."""
+    """A stand-in for `target` with some attributes replaced."""
 
     def __init__(self, target: Any, **replaced: Any) -> None:
         self._target = target
@@ -110,7 +110,7 @@ def accept_one_element_sensors() -> None:
 
 
 def accept_predefined_collisions() -> None:
-    """Let Swimmer load: MuJoCo 3 no longer knows `collision="predefined"`, which meant no contacts without pairs."""
+    """Let Swimmer load: MuJoCo 3 no longer knows `collision="predefined"`, which means no contacts without pairs."""
     import mujoco
     from gymnasium.envs.mujoco import mujoco_env
 
@@ -129,7 +129,7 @@ def accept_predefined_collisions() -> None:
 
 
 def accept_markers() -> None:
-    """Let cameras see lidars and costs: the viewer left a field of MuJoCo 3's shapes unset, and rendering crashed."""
+    """Let cameras see lidars and costs: the viewer leaves a field of MuJoCo 3's shapes unset, and rendering crashes."""
     import mujoco
     from gymnasium.envs.mujoco.mujoco_rendering import BaseRender
 
@@ -146,10 +146,11 @@ def accept_markers() -> None:
 
 
 def weigh_welds_as_published() -> None:
-    """Let gremlins turn on their welds as with the MuJoCo that the package pins, 2.3.3.
+    """Let gremlins turn on their welds as they do with MuJoCo 2.3.3, which the package pins.
 
-    That weighs a weld's resistance to turning by the bodies' inverse mass, MuJoCo 3 by their inverse inertia, 150 times
-    as much for a gremlin: a robot that runs into one would move otherwise than the task's authors had it.
+    That version weighs a weld's resistance to turning by the bodies' inverse mass. MuJoCo 3 weighs it by their inverse
+    inertia, which is 150 times as much for a gremlin: a robot that runs into one would not move as the task's authors
+    saw it move.
     """
     import mujoco
     from safety_gymnasium import world
@@ -169,6 +170,6 @@ def weigh_welds_as_published() -> None:
 
 
 def choose_renderer() -> None:
-    """Have cameras render without a display, by EGL, unless MUJOCO_GL says by what."""
+    """Have cameras render by EGL if there is no display, unless MUJOCO_GL says otherwise."""
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         os.environ.setdefault("MUJOCO_GL", "egl")

@@ -1,6 +1,8 @@
-"""One genuine Safety-Gymnasium environment, flat: Box observations and actions in [-1, 1].
+"""One environment of the original Safety-Gymnasium, with flat observations and actions in [-1, 1].
 
-Knows nothing of JAX: it runs in worker processes. Notation: O observation size, A action dimensions, P cost components.
+It knows nothing of JAX, because it runs in worker processes.
+
+Notation: O observation size, A action dimensions, P cost components.
 """
 
 import difflib
@@ -23,8 +25,8 @@ class SafetyGymnasiumEnv:
     """The environment registered as `task_id`.
 
     With `fixed_seed` every episode is that of this seed; `episode_length` cuts episodes short. With `render_mode` the
-    world keeps its pictures, for the camera `camera_name`: resets take seconds then. Raises ImportError where the
-    package is missing and ValueError for an unknown id or a bad length, each with the remedy.
+    world keeps its pictures for the camera `camera_name`, and resets take seconds. Raises ImportError if the package is
+    missing, and ValueError for an unknown id or a bad length, each with the remedy.
     """
 
     def __init__(
@@ -52,14 +54,14 @@ class SafetyGymnasiumEnv:
         )
 
     def reset(self, seed: int) -> np.ndarray:
-        """Begin the episode of `seed`, or of `fixed_seed`; returns the observation `[O]`."""
+        """Begin the episode of `seed`, or of `fixed_seed`, and return the observation `[O]`."""
         return self._flat(self._env.reset(seed=seed if self._fixed_seed is None else self._fixed_seed)[0])
 
     def step(self, action: np.ndarray) -> HostStep:
-        """One step under `action` `[A]` in [-1, 1], scaled to the range of the actuators."""
+        """Make one step under `action` `[A]` in [-1, 1], which is scaled to the range of the actuators."""
         scaled = self._center + self._half * np.asarray(action, np.float64)
         observation, reward, cost, terminated, truncated, info = self._env.step(scaled)
-        # A navigation task leaves out costs that cannot arise just now; velocity tasks name none, and have one.
+        # A navigation task leaves out costs that cannot arise now; velocity tasks have one, which they do not name.
         missing = 0.0 if hasattr(self._env.unwrapped, "task") else cost
         return HostStep(
             observation=self._flat(observation),
@@ -82,19 +84,19 @@ class SafetyGymnasiumEnv:
 
     @property
     def task(self) -> Any:
-        """The package's task, which holds the world; navigation tasks alone have one."""
+        """The package's task, which holds the world; only navigation tasks have one."""
         return self._env.unwrapped.task
 
     @property
     def control_step(self) -> float:
-        """How long an action acts, in s."""
+        """How long an action acts (s)."""
         world = self._env.unwrapped
         if not hasattr(world, "task"):
             return world.dt
         return world.task.model.opt.timestep * world.task.sim_conf.frameskip_binom_n
 
     def close(self) -> None:
-        """Give back what cameras hold; at exit it would be too late, and GL would complain."""
+        """Release what cameras hold: at exit it would be too late, and GL would complain."""
         world = self._env.unwrapped
         if hasattr(world, "task"):
             world.task.viewer, world.task._viewers = None, {}
@@ -110,7 +112,7 @@ class SafetyGymnasiumEnv:
 
 
 def task_ids() -> tuple[str, ...]:
-    """Every registered single-agent id that an agent can act in; the Debug ids listen to a keyboard."""
+    """Every registered single-agent id but the Debug ids, which listen to a keyboard."""
     compat.load()
     from safety_gymnasium.utils.registration import safe_registry
 
@@ -136,7 +138,7 @@ def _checked_length(task_id: str, wanted: int | None) -> int:
 
 
 def _component_names(task: Any) -> tuple[str, ...]:
-    """The costs a navigation `task` adds up, in its own order; velocity tasks have one and name none."""
+    """The costs that a navigation `task` adds up, in its own order; velocity tasks have one, which they do not name."""
     if task is None:
         return (_VELOCITY_COST,)
     return tuple(name for name in task.calculate_cost() if name != "cost_sum")

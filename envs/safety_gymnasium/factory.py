@@ -1,4 +1,4 @@
-"""The genuine Safety-Gymnasium: batches of its environments in worker processes, for compiled code."""
+"""Batches of Safety-Gymnasium's own environments in worker processes, for compiled code."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,12 +18,12 @@ def make(
     episode_length: int | None = None,
     **options: Any,
 ) -> HostVectorEnv:
-    """`num_envs` environments of the id `task_id`, any registered single-agent one, as a `VectorEnv`.
+    """`num_envs` environments of `task_id`, which is any registered single-agent id, as a `VectorEnv`.
 
     `constraints` names the cost components that make up `info["cost"]`; empty: the total. `layout="fixed"` makes every
     episode that of `seed`; `episode_length` cuts episodes short. `options` are those of `HostVectorEnv` and
-    `WorkerPool`: `num_workers`, `timeout` (s), `axis`. Raises ImportError where the package is missing and ValueError
-    for an unknown id or constraint and for a bad layout or length.
+    `WorkerPool`: `num_workers`, `timeout` (s), `axis_name`. Raises ImportError if the package is missing and ValueError
+    for an unknown id or constraint or a bad layout or length.
     """
     if layout not in ("random", "fixed"):
         raise ValueError(f'layout is "{layout}": it must be "random" or "fixed"')

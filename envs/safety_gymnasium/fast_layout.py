@@ -1,7 +1,7 @@
 """Safety-Gymnasium's rejection sampling of layouts, with the same draws and comparisons, faster.
 
-A draw of a scalar from a RandomState costs a microsecond, and crowded tasks need ten thousand a reset: numbers are
-drawn in blocks instead, and the generator is left as if it had drawn only those that were used.
+Drawing a scalar from a RandomState costs a microsecond, and crowded tasks need ten thousand of them per reset. Numbers
+are drawn in blocks instead, and the generator is left as if it had drawn only those that were used.
 """
 
 import math
@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 _TRIES = 100  # for each object, as in the package
-_SINGLE_TRIES = 4  # one by one, before all others are judged together
+_SINGLE_TRIES = 4  # one by one, before all others are checked together
 _BLOCK = 2048
 _ATTEMPTS = 10_000
 
 Near = Sequence[tuple[float, float, float]]
-"""Where objects stand already, and how far from each the next one must be."""
+"""Where objects stand already (x, y), and how far from each the next one must be (m)."""
 Area = tuple[float, float, float, float]
 
 
 class Draws:
-    """Uniform numbers in [0, 1) from `state`; `settle` before anything else draws from it."""
+    """Uniform numbers in [0, 1) from `state`; call `settle` before anything else draws from it."""
 
     def __init__(self, state: np.random.RandomState) -> None:
         self._state = state
@@ -39,7 +39,7 @@ class Draws:
         return self._block[self._used - count : self._used]
 
     def give_back(self, count: int) -> None:
-        """Take the last `count` numbers again next time."""
+        """Return the last `count` numbers, to be taken again next time."""
         self._used -= count
 
     def settle(self) -> None:
@@ -51,7 +51,7 @@ class Draws:
 
 
 def build_layout(generator: Any) -> dict[str, np.ndarray]:
-    """The layout (name -> xy) of the first attempt in which every object finds a place, as `build_layout` there."""
+    """The layout (name -> xy) of the first attempt in which every object finds a place, as the original's."""
     from safety_gymnasium.utils.common_utils import ResamplingError
 
     draws = Draws(generator.random_generator)
@@ -65,7 +65,7 @@ def build_layout(generator: Any) -> dict[str, np.ndarray]:
 
 
 def _sample_layout(generator: Any, draws: Draws) -> dict[str, np.ndarray]:
-    """One attempt: empty once an object found no place in 100 tries."""
+    """One attempt at a layout, which is empty if an object finds no place in 100 tries."""
     taken: list[tuple[float, float, float]] = []
     layout = {}
     for name, (areas, keepout) in generator.placements.items():
@@ -84,7 +84,7 @@ def _sample_layout(generator: Any, draws: Draws) -> dict[str, np.ndarray]:
 
 
 def _place(draws: Draws, area: Area, near: Near) -> tuple[float, float] | None:
-    """A free place in a rectangle (xmin, ymin, xmax, ymax), or None."""
+    """A free place in a rectangle (xmin, ymin, xmax, ymax); None if there is none within the tries."""
     x_low, y_low, x_range, y_range = area[0], area[1], area[2] - area[0], area[3] - area[1]
     for _ in range(_SINGLE_TRIES):
         u, v = draws.take(2).tolist()
@@ -105,7 +105,7 @@ def _place(draws: Draws, area: Area, near: Near) -> tuple[float, float] | None:
 
 
 def _place_in_areas(generator: Any, areas: Any, keepout: float, near: Near) -> tuple[float, float] | None:
-    """A free place in one of several rectangles, or None."""
+    """A free place in one of several rectangles; None if there is none within the tries."""
     for _ in range(_TRIES):
         x, y = generator.draw_placement(areas, keepout).tolist()
         if _is_free(x, y, near):

@@ -1,7 +1,7 @@
 """Make Safety-Gymnasium's resets cheap without changing what an agent sees.
 
-A reset compiles a new MuJoCo model. Almost all its time goes into decoding the skybox, 24 MB of pictures that only
-cameras see; what remains is parsing one YAML file again and again, and rejection sampling of the layout in slow Python.
+A reset compiles a new MuJoCo model. Almost all of its time goes into decoding the skybox, 24 MB of pictures that only
+cameras see. The rest goes into parsing one YAML file again and again, and into rejection sampling in slow Python.
 """
 
 import copy
@@ -18,19 +18,19 @@ _NAME = re.compile(r'\bname="([^"]*)"')
 
 @cache
 def install() -> None:
-    """Mend the imported package, once a process."""
+    """Patch the imported package, once per process."""
     _compile_without_pictures()
     _read_assets_once()
     _sample_layouts_faster()
 
 
 def keep_pictures(task: Any) -> None:
-    """Have the worlds of a Safety-Gymnasium `task` built with their pictures, because a camera looks at them."""
+    """Have the worlds of a Safety-Gymnasium `task` built with their pictures, for a camera to look at."""
     task.agent.drawn = True
 
 
 def without_pictures(xml: str) -> str:
-    """A MuJoCo model without the textures that come from files, among them the skybox, and without their uses."""
+    """A MuJoCo model without the textures that come from files, such as the skybox, and without their uses."""
     for picture in _PICTURE.findall(xml):
         xml = xml.replace(picture, "")
         for name in _NAME.findall(picture):

@@ -1,8 +1,8 @@
 """Make Safety-Gymnasium's steps cheaper without changing what an agent sees, to the last bit.
 
 Physics is a third of a step; most of the rest is Python around tiny arrays, and searches for things by their names.
-These replacements search once an episode, compute for all objects at once or on plain floats where that rounds alike,
-and leave out checks of what cannot be otherwise.
+These replacements search once per episode, compute for all objects at once, or on plain floats where that rounds in the
+same way, and leave out checks that cannot fail.
 """
 
 import math
@@ -19,7 +19,7 @@ _FULL_TURN = np.pi * 2
 
 @cache
 def install() -> None:
-    """Mend the imported package, once a process."""
+    """Patch the imported package, once per process."""
     from safety_gymnasium.assets import free_geoms, geoms, mocaps
     from safety_gymnasium.bases.base_agent import BaseAgent
     from safety_gymnasium.bases.base_task import BaseTask
@@ -54,18 +54,18 @@ def _flat_or(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def obs(task: Any) -> Any:
         if task.observe_vision or not task.observation_flatten:
             return original(task)
-        mujoco.mj_forward(task.model, task.data)  # as the original: it refines the accelerometer
+        mujoco.mj_forward(task.model, task.data)  # as the original does: it refines the accelerometer
         return observe(task)
 
     return obs
 
 
 def observe(task: Any) -> np.ndarray:
-    """The flat observation, as the `obs` of tasks, without asking whether it is one."""
+    """The flat observation, as the `obs` of tasks, without checking that it is one."""
     values = task.agent.obs_sensor()
     for obstacle in task._obstacles:
         if obstacle.is_lidar_observed:
-            # Buttons cannot be seen while their timer runs; other obstacles have none.
+            # Buttons cannot be seen while their timer runs; other obstacles have no timer.
             hidden = getattr(obstacle, "timer", 0)
             seen = np.zeros(task.lidar_conf.num_bins) if hidden else task._obs_lidar(obstacle.pos, obstacle.group)
             values[f"{obstacle.name}_lidar"] = seen
@@ -79,7 +79,7 @@ def _positions(name: str, kind: Any) -> np.ndarray:
 
 
 def distance(agent: Any, position: np.ndarray) -> float:
-    """Meters in the plane from the agent to `position` `[2]` or `[3]`, as `BaseAgent.dist_xy`."""
+    """The distance (m) in the plane from the agent to `position` `[2]` or `[3]`, as `BaseAgent.dist_xy`."""
     x, y, _ = lookups(agent.engine).position("agent").tolist()
     right, up = float(position[0]) - x, float(position[1]) - y
     return math.sqrt(right * right + up * up)
@@ -107,7 +107,7 @@ def lidar(task: Any, positions: Any) -> np.ndarray:
 
 
 def _seen_from_agent(agent: Any, positions: np.ndarray) -> np.ndarray:
-    """Positions `[n, 2]` in the agent's frame; a stack of n products, since one of matrices would round otherwise."""
+    """Positions `[n, 2]` in the agent's frame, by n products: a single product of matrices would round differently."""
     look = lookups(agent.engine)
     offsets = np.zeros((len(positions), 3))
     offsets[:, :2] = positions[:, :2]
@@ -130,7 +130,7 @@ def move_gremlins(gremlins: Any) -> None:
 
 
 def hazards_cost(hazards: Any) -> dict[str, float]:
-    """A cost for each hazard that the agent is in, by how deep it is in it, as `Hazards.cal_cost`."""
+    """A cost for each hazard that the agent is in, growing with the depth, as `Hazards.cal_cost`."""
     if not hazards.is_constrained:
         return {}
     offsets = hazards.pos[:, :2] - lookups(hazards.engine).position("agent")[:2]

@@ -1,4 +1,4 @@
-"""Where things are in MuJoCo's arrays, searched by name once a world instead of at every access."""
+"""Where things are in MuJoCo's arrays, searched by name once per world instead of at every access."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Lookups:
-    """Views on the arrays of one world: they show its present state, and are for reading except where said."""
+    """Views of the arrays of one world, which show its present state. They are read-only unless stated otherwise."""
 
     def __init__(self, model: Any, data: Any) -> None:
         self.model, self.data = model, data
@@ -16,11 +16,11 @@ class Lookups:
         self._agent: list[bool] = []
 
     def position(self, body: str) -> np.ndarray:
-        """Where a body is, `[3]`."""
+        """The position of a body, `[3]` m."""
         return self._view("position", body, lambda: self.data.body(body).xpos)
 
     def positions(self, bodies: str, count: int) -> np.ndarray:
-        """Where the bodies called `bodies.format(0)` to `bodies.format(count - 1)` are: a copy, `[count, 3]`."""
+        """A copy of the positions of the bodies `bodies.format(0)` to `bodies.format(count - 1)`, `[count, 3]` m."""
         rows = self._rows.get(bodies)
         if rows is None:
             rows = self._rows[bodies] = np.array([self.model.body(bodies.format(i)).id for i in range(count)], int)
@@ -31,15 +31,15 @@ class Lookups:
         return self._view("rotation", body, lambda: self.data.body(body).xmat.reshape(3, 3))
 
     def sensor(self, name: str) -> np.ndarray:
-        """What a sensor reads, `[its size]`."""
+        """The reading of a sensor, of its own size."""
         return self._view("sensor", name, lambda: self.data.sensor(name).data)
 
     def mocap(self, body: str) -> np.ndarray:
-        """Where a mocap body is put, `[3]`: to be written to."""
+        """The place of a mocap body, `[3]` m, which may be written to."""
         return self._view("mocap", body, lambda: self.data.mocap_pos[self.model.body(body).mocapid[0]])
 
     def touching(self, agent: Sequence[str]) -> list[tuple[str, str]]:
-        """The names of both geoms of each contact in which a geom of `agent` takes part."""
+        """The names of both geoms of each contact that involves a geom of `agent`."""
         if not self.data.ncon:
             return []
         if not self._agent:
@@ -59,7 +59,7 @@ class Lookups:
 
 
 def lookups(engine: Any) -> Lookups:
-    """Those of the world that a Safety-Gymnasium `engine` runs now; a reset gives it another."""
+    """The lookups of the world that a Safety-Gymnasium `engine` runs now; a reset gives it another world."""
     kept: Lookups | None = engine.__dict__.get("lookups")
     if kept is None or kept.data is not engine.data:
         kept = engine.lookups = Lookups(engine.model, engine.data)

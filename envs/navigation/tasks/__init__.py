@@ -1,4 +1,8 @@
-"""Navigation tasks, by Safety-Gymnasium's names."""
+"""The navigation tasks, by Safety-Gymnasium's names.
+
+- `base`: `Task`, which every task extends, and what rewards and costs are computed with.
+- `goal`, `button`, `push`, `circle`, `run`: one task each, with its levels.
+"""
 
 from envs.navigation.tasks import button, circle, goal, push, run
 from envs.navigation.tasks.base import Task

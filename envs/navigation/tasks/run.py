@@ -1,4 +1,4 @@
-"""Run: away along the lane between two walls; crossing them costs."""
+"""Run: run away along the lane between two walls; crossing them costs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,13 +21,14 @@ class Run(Task):
 
     @property
     def cost_names(self) -> tuple[str, ...]:
-        """Out of bounds."""
+        """Being out of bounds."""
         return ("cost_out_of_boundary",)
 
     def reward(self, before: World, after: World) -> jax.Array:
         """60 times the decrease of the distance to a place a kilometer away.
 
-        Written as a difference of squares: subtracting two float32 distances of 1000 m would leave 6e-5 m of noise.
+        It is written as a difference of squares: subtracting two float32 distances of 1000 m would leave 6e-5 m of
+        noise.
         """
         ahead = [
             world.robot.position - jnp.asarray(_DESTINATION, world.robot.position.dtype) for world in (before, after)
@@ -37,12 +38,12 @@ class Run(Task):
         return _SCALE * jnp.sum(moved * (ahead[0] + ahead[1])) / total
 
     def costs(self, world: World) -> Mapping[str, jax.Array]:
-        """Beyond a wall."""
+        """Being beyond a wall."""
         return {"cost_out_of_boundary": flag(jnp.abs(world.robot.position[:1]) > WALL, world)}
 
 
 def level(number: int) -> Run:
-    """Level 0, the only one."""
+    """The task at level 0, the only one."""
     return Run(
         kinds=(),
         lidars=(),
