@@ -24,7 +24,7 @@ from cvpo_jax.runs import directory
 from cvpo_jax.runs.policy import Policy, load_policy
 from cvpo_jax.runtime import compilation_cache
 from cvpo_jax.training.trainer import make_env
-from envs.base import CompiledVectorEnv
+from envs.vector import CompiledVectorEnv
 from envs.navigation import render
 from envs.navigation.canvas import caption
 from envs.navigation.env import NavigationEnv

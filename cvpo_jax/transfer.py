@@ -28,7 +28,7 @@ from cvpo_jax.runs import directory
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.runtime import compilation_cache
 from cvpo_jax.training.trainer import make_env
-from envs.base import CompiledVectorEnv, VectorEnv
+from envs import CompiledVectorEnv, VectorEnv
 from envs.host.vector import HostVectorEnv, host_scope
 from envs.navigation.env import NavigationEnv
 from envs.parity.matched_starts import PlacedVectorEnv, starts

@@ -1,7 +1,68 @@
-"""Environments with costs, all made by `make` and stepped alike, on Brax or on the genuine Safety-Gymnasium."""
+"""Environments with costs, all made by `make` and stepped alike: ports on Brax, or the original Safety-Gymnasium.
 
-import envs._mjx  # noqa: F401  (first: it keeps an import of Brax quiet)
-from envs.base import SafeEnv, VectorEnv, vectorize
-from envs.registry import build, make, option_names, task_ids
+In reading order:
 
-__all__ = ["SafeEnv", "VectorEnv", "build", "make", "option_names", "task_ids", "vectorize"]
+- `base`: the protocol of single and of vectorized environments. `vector`: many copies of one side by side.
+- `registry`: ids to environments. `navigation/`, on `physics/` and `batching/`, and `velocity`: the ports.
+- `host/`: environments in worker processes. `safety_gymnasium/`: the original package in them.
+- `parity/`: how far the ports are from the original.
+
+The names below are imported when they are first used, and with the first that needs Brax the ids are registered there:
+worker processes import `envs.host.worker` and must do without JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from envs.base import SafeEnv, VectorEnv
+    from envs.host.pool import HostError
+    from envs.host.vector import host_scope
+    from envs.navigation.env import NavigationEnv
+    from envs.registry import build, make, option_names, task_ids
+    from envs.safety_gymnasium.env import RenderingError
+    from envs.vector import CompiledVectorEnv, vectorize
+
+__all__ = [
+    "CompiledVectorEnv",
+    "HostError",
+    "NavigationEnv",
+    "RenderingError",
+    "SafeEnv",
+    "VectorEnv",
+    "build",
+    "host_scope",
+    "make",
+    "option_names",
+    "task_ids",
+    "vectorize",
+]
+
+_JAX_FREE = ("HostError", "RenderingError")
+_MODULES = {
+    "CompiledVectorEnv": "envs.vector",
+    "HostError": "envs.host.pool",
+    "NavigationEnv": "envs.navigation.env",
+    "RenderingError": "envs.safety_gymnasium.env",
+    "SafeEnv": "envs.base",
+    "VectorEnv": "envs.base",
+    "build": "envs.registry",
+    "host_scope": "envs.host.vector",
+    "make": "envs.registry",
+    "option_names": "envs.registry",
+    "task_ids": "envs.registry",
+    "vectorize": "envs.vector",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _JAX_FREE:
+        importlib.import_module("envs.registry")  # makes the ids known to Brax
+    value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,29 +1,23 @@
-"""Ids to environments: Safety-Gymnasium's, for both backends, registered with Brax as well."""
+"""Ids to environments: Safety-Gymnasium's ids for both backends, which importing this registers with Brax as well."""
 
+import envs._mjx  # noqa: F401  (first: it keeps the import of Brax quiet)
+
+# isort: split
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 import brax.envs
 
 from envs import velocity
 from envs.navigation.env import NavigationEnv
-from envs.navigation.robots import car, point
+from envs.navigation.robots import ROBOTS
 from envs.navigation.tasks import NAMES, Task, task
-from envs.physics import RobotModel
-from envs.physics import car as car_model
-from envs.physics import point as point_model
 
-_ROBOTS: dict[str, tuple[ModuleType, Callable[[], RobotModel]]] = {
-    "Point": (point, point_model.model),
-    "Car": (car, car_model.model),
-}
-
-_FIXED = ("task", "robot", "model")
+_FIXED = ("task", "robot")
 _VELOCITY_OPTIONS = ["episode_length"]
 
 
@@ -32,16 +26,19 @@ def _navigation_options(chosen: Task) -> list[str]:
 
 
 def build(chosen: Task, robot: str = "Point", **options: Any) -> NavigationEnv:
-    """The environment of a task and a robot; `options` are those of `NavigationEnv` and of the task."""
+    """The environment of a task and a robot; `options` are those of `NavigationEnv` and of the task.
+
+    Raises ValueError for an unknown robot or option, in one line.
+    """
     _check(options, _navigation_options(chosen), type(chosen).__name__)
     for_task = {name: value for name, value in options.items() if name in chosen.options}
     for_env = {name: value for name, value in options.items() if name not in chosen.options}
-    if robot not in _ROBOTS:
-        raise ValueError(f'no robot "{robot}": there are {", ".join(_ROBOTS)}')
-    module, model = _ROBOTS[robot]
+    if robot not in ROBOTS:
+        raise ValueError(f'no robot "{robot}": there are {", ".join(ROBOTS)}')
+    body = ROBOTS[robot]()
     if chosen.has("push_box"):
-        chosen = chosen.with_kind("push_box", size=module.PUSH_BOX_HALF, keepout=module.PUSH_BOX_HALF)
-    return NavigationEnv(chosen.with_options(**for_task), module, model(), **for_env)
+        chosen = chosen.with_kind("push_box", size=body.push_box_half, keepout=body.push_box_half)
+    return NavigationEnv(chosen.with_options(**for_task), body, **for_env)
 
 
 def _named_navigation(robot: str, name: str, **options: Any) -> NavigationEnv:
@@ -54,7 +51,7 @@ def _named_velocity(name: str, **options: Any) -> velocity.VelocityEnv:
 
 
 _NAVIGATION: dict[str, partial[Any]] = {
-    f"Safety{robot}{name}-v0": partial(_named_navigation, robot, name) for robot in _ROBOTS for name in NAMES
+    f"Safety{robot}{name}-v0": partial(_named_navigation, robot, name) for robot in ROBOTS for name in NAMES
 }
 _VELOCITY: dict[str, partial[Any]] = {
     f"Safety{name}Velocity-v1": partial(_named_velocity, name) for name in velocity.LIMITS
@@ -68,7 +65,7 @@ def task_ids() -> tuple[str, ...]:
 
 
 def make(task_id: str, backend: str = "brax", **options: Any) -> Any:
-    """The environment called `task_id`: a `SafeEnv` ("brax") or a host environment ("gymnasium").
+    """The environment called `task_id`: a `SafeEnv` ("brax") or a vector of host environments ("gymnasium").
 
     Raises ValueError for an unknown id, backend or option, in one line that names what comes close.
     """
@@ -76,19 +73,19 @@ def make(task_id: str, backend: str = "brax", **options: Any) -> Any:
         return importlib.import_module("envs.safety_gymnasium.factory").make(task_id, **options)
     if backend != "brax":
         raise ValueError(f'backend is "{backend}": it must be "brax" or "gymnasium"')
-    _known(task_id)
+    _check_known(task_id)
     return _MAKERS[task_id](**options)
 
 
 def option_names(task_id: str) -> tuple[str, ...]:
-    """What `make` takes for `task_id` on the Brax backend; raises ValueError for an unknown id."""
-    _known(task_id)
+    """The options that `make` takes for `task_id` on the Brax backend. Raises ValueError for an unknown id."""
+    _check_known(task_id)
     if task_id in _VELOCITY:
         return tuple(_VELOCITY_OPTIONS)
     return tuple(_navigation_options(task(_NAVIGATION[task_id].args[1])))
 
 
-def _known(task_id: str) -> None:
+def _check_known(task_id: str) -> None:
     if task_id not in _MAKERS:
         raise ValueError(f'no task "{task_id}"; {_nearest(task_id, _MAKERS)}')
 

@@ -1,9 +1,14 @@
-"""Velocity tasks: Brax's locomotion environments, where running faster than a limit costs.
+"""Velocity tasks: Brax's locomotion environments, in which moving faster than a limit costs.
 
-The limits, and which velocity they bound, are those of Safety-Gymnasium 1.0 (`safe_velocity/*_v1.py`). The bodies are
+The limits, and the velocities they bound, are those of Safety-Gymnasium 1.0 (`safe_velocity/*_v1.py`). The bodies are
 Brax's own, on MuJoCo MJX, so that returns differ somewhat from Gymnasium's.
+
+Notation: A action dimensions, C constraints.
 """
 
+import envs._mjx  # noqa: F401  (first: it keeps the import of Brax quiet)
+
+# isort: split
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,19 +16,19 @@ from typing import Any
 import brax.envs
 import jax
 import jax.numpy as jnp
-from brax.envs import PipelineEnv, State
+from brax.envs import PipelineEnv
 from brax.envs.swimmer import Swimmer
 from brax.io import mjcf
 from flax import struct
 
-from envs.base import SafeEnv
+from envs.base import Env, SafeEnv, State
 
 COST = "cost_velocity"
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A speed limit in m/s on a Brax environment: on the planar speed, or on the velocity forwards."""
+    """A speed limit (m/s) on a Brax environment: on its planar speed, or on its forward velocity."""
 
     brax_name: str
     speed: float
@@ -41,7 +46,7 @@ LIMITS = {
 
 
 class MjxSwimmer(Swimmer):
-    """Brax's Swimmer on MJX, which its own constructor refuses; on its generalized pipeline it fails with JAX 0.10."""
+    """Brax's Swimmer on MJX, which its own constructor refuses; Brax's generalized pipeline fails with JAX 0.10."""
 
     def __init__(self) -> None:
         system = mjcf.load(Path(brax.envs.__file__).parent / "assets" / "swimmer.xml")
@@ -53,26 +58,26 @@ class MjxSwimmer(Swimmer):
 
 
 class Moving(struct.PyTreeNode):
-    """Brax's own state and the steps since the reset."""
+    """Brax's own state, and the steps since the reset."""
 
     physics: Any
     steps: jax.Array  # int32 []
 
 
 class VelocityEnv(SafeEnv):
-    """`env` with a cost of 1 in every step in which its body is faster than `limit`; C = 1."""
+    """`env` with a cost of 1 in every step in which its body exceeds `limit`; C = 1."""
 
     cost_names = (COST,)
     constraints = (COST,)
 
-    def __init__(self, env: brax.envs.Env, limit: Limit, *, episode_length: int = 1000) -> None:
+    def __init__(self, env: Env, limit: Limit, *, episode_length: int = 1000) -> None:
         self._env = env
         self._limit = limit
         self.episode_length = episode_length
 
     @property
     def observation_size(self) -> int:
-        """Of the wrapped environment."""
+        """The observation size of the wrapped environment; raises ValueError if its observations are a dictionary."""
         size = self._env.observation_size
         if not isinstance(size, int):
             raise ValueError(f"observations of {self._limit.brax_name} are a dictionary: only flat ones are supported")
@@ -80,28 +85,28 @@ class VelocityEnv(SafeEnv):
 
     @property
     def action_size(self) -> int:
-        """Of the wrapped environment."""
+        """The action dimensions of the wrapped environment."""
         return self._env.action_size
 
     @property
     def backend(self) -> str:
-        """Of the wrapped environment."""
+        """The physics pipeline of the wrapped environment."""
         return self._env.backend
 
     @property
     def num_constraints(self) -> int:
-        """One."""
+        """The number of constraints, which is one."""
         return 1
 
     def reset(self, rng: jax.Array) -> State:
-        """The start of an episode."""
+        """Begin an episode."""
         state = self._env.reset(rng)
         moving = Moving(physics=state.pipeline_state, steps=jnp.int32(0))
         zero = jnp.zeros_like(state.reward)
         return state.replace(pipeline_state=moving, info=state.info | _info(zero, zero))
 
     def step(self, state: State, action: jax.Array) -> State:
-        """One env step under `action` `[A]`."""
+        """Make one env step under `action` `[A]`."""
         moving: Moving = state.pipeline_state
         stepped = self._env.step(state.replace(pipeline_state=moving.physics), action)
         steps = moving.steps + 1

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from brax.envs import State
 
 from cvpo_jax.profiling.timing import Window
-from envs.base import PHASES
+from envs.vector import PHASES
 
 
 @dataclass(frozen=True)

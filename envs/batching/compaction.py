@@ -1,8 +1,8 @@
 """Compute something expensive only for the environments that need it, inside a vmapped step.
 
-N items in all, n of them active. Under `vmap` an ordinary conditional computes both branches for everybody. Here the
-active items are gathered into chunks of a fixed size, computed chunk by chunk until none is left, and scattered back.
-Within a chunk the items lie along the last axis, where small matrices are worked on with full vector instructions.
+Notation: N items in all, n of them active. Under `vmap` an ordinary conditional computes both branches for every item.
+Here the active items are gathered into chunks of a fixed size, computed chunk by chunk until none is left, and
+scattered back.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,45 @@ from envs.batching.control_flow import on_accelerator
 
 Tree = Any
 
-ACCELERATOR_CHUNKS = 16  # of all items: about as many in each as are active at a time in most tasks
+ACCELERATOR_CHUNKS = 16  # chunks that all items make: about as many items in each as most tasks have active at a time
 
 
-def only_where(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Array, Tree, Tree], Tree]:
-    """A function `(active [], inputs, idle) -> outputs`: `compute(inputs)` where active, else `idle`.
+def map_active(
+    compute: Callable[[Tree], Tree], active: jax.Array, inputs: Tree, idle: Tree, *, size: int, axis: int = 0
+) -> Tree:
+    """`compute(inputs)` where `active` `[N]`, else `idle`; the active items are computed `size` at a time.
 
-    `compute` takes many items at once, along the last axis of everything, and returns them so; `idle` has the
-    structure, shapes and dtypes of what it returns for one. Under any number of vmaps the cost grows with the number of
-    active items, rounded up to `chunk`. An item alone costs as much as a chunk: in one shape `compute` is traced once.
+    Everything has a leading axis `[N]`. `compute` takes and returns the items of a chunk along `axis`; what it returns
+    has the structure, the shapes and the dtypes of `idle`.
+    """
+    total = active.shape[0]
+    size = min(total, size)
+    count = jnp.sum(active)
+    order = jnp.nonzero(active, size=-(-total // size) * size, fill_value=total)[0]
+
+    def unfinished(carry: tuple[jax.Array, Tree]) -> jax.Array:
+        return carry[0] < count
+
+    def advance(carry: tuple[jax.Array, Tree]) -> tuple[jax.Array, Tree]:
+        done, outputs = carry
+        index = lax.dynamic_slice_in_dim(order, done, size)  # an index out of range stands for no item
+        taken = jax.tree.map(lambda value: jnp.moveaxis(value.at[index].get(mode="clip"), 0, axis), inputs)
+        results = compute(taken)
+        scattered = jax.tree.map(
+            lambda out, new: out.at[index].set(jnp.moveaxis(new, axis, 0), mode="drop"), outputs, results
+        )
+        return done + size, scattered
+
+    return lax.while_loop(unfinished, advance, (jnp.zeros_like(count), idle))[1]
+
+
+def compacted(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Array, Tree, Tree], Tree]:
+    """A function `(active [], inputs, idle) -> outputs` of one item: `compute(inputs)` where active, else `idle`.
+
+    `compute` takes many items, along the last axis of everything, where small matrices are worked on with full vector
+    instructions, and returns them so; `idle` has the structure, shapes and dtypes of what it returns for one item.
+    Under any number of vmaps the cost grows with the number of active items, rounded up to `chunk`. A single item
+    costs as much as a chunk, because `compute` is traced for one shape only.
     """
     traced = jax.jit(compute)
 
@@ -37,7 +67,9 @@ def only_where(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Arr
 
     @custom_vmap
     def many(active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
-        return _in_chunks(traced, chunk, active, inputs, idle)
+        # An accelerator computes a share of all items in the time of a few.
+        share = -(-active.shape[0] // ACCELERATOR_CHUNKS) if on_accelerator() else chunk
+        return map_active(traced, active, inputs, idle, size=max(chunk, share), axis=-1)
 
     @many.def_vmap
     def many_of_many(axis_size: int, has_axis: list[Any], *args: Any) -> tuple[Tree, Tree]:
@@ -59,27 +91,3 @@ def only_where(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Arr
         return outputs, jax.tree.map(lambda _: True, outputs)
 
     return one
-
-
-def _in_chunks(compute: Callable[[Tree], Tree], chunk: int, active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
-    """`compute` for the active of the items along the leading axis `[N]` of everything."""
-    total = active.shape[0]
-    # An accelerator computes a share of all in the time of a few.
-    size = min(total, max(chunk, -(-total // ACCELERATOR_CHUNKS) if on_accelerator() else chunk))
-    count = jnp.sum(active)
-    order = jnp.nonzero(active, size=-(-total // size) * size, fill_value=total)[0]
-
-    def unfinished(carry: tuple[jax.Array, Tree]) -> jax.Array:
-        return carry[0] < count
-
-    def advance(carry: tuple[jax.Array, Tree]) -> tuple[jax.Array, Tree]:
-        done, outputs = carry
-        index = lax.dynamic_slice_in_dim(order, done, size)
-        taken = jax.tree.map(lambda value: jnp.moveaxis(value.at[index].get(mode="clip"), 0, -1), inputs)
-        results = compute(taken)
-        scattered = jax.tree.map(
-            lambda out, new: out.at[index].set(jnp.moveaxis(new, -1, 0), mode="drop"), outputs, results
-        )
-        return done + size, scattered
-
-    return lax.while_loop(unfinished, advance, (jnp.zeros_like(count), idle))[1]

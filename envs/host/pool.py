@@ -1,7 +1,8 @@
-"""Environments on the host in worker processes, stepped together, and kept alive.
+"""Environments on the host in worker processes, stepped together and kept alive.
 
-A pool hands each worker a block of environments. It remembers the actions of the episodes under way: when a worker dies
-or hangs, a new one repeats them and so stands where the old one stood. Only the environment it failed in begins anew.
+A pool hands each worker a block of environments. It remembers the actions of the current episodes: when a worker dies
+or hangs, a new one repeats them, which brings it to where the old one was. Only the environment that it failed in
+begins a new episode.
 
 Notation: N environments, A action dimensions.
 """
@@ -31,10 +32,11 @@ class HostError(RuntimeError):
 
 
 class WorkerPool:
-    """`num_envs` environments in `num_workers` processes (as many as there are cores to run on where None).
+    """`num_envs` environments in `num_workers` processes; None: as many as there are cores to run on.
 
-    `factory()` makes one environment; it is pickled and called in the workers. `name` is for messages. A worker without
-    progress for `timeout` seconds is replaced. After each `reset` and `step` the results are in `arrays`.
+    `factory()` makes one environment; it is pickled and called in the workers. `name` is for messages. A worker that
+    makes no progress for `timeout` seconds is replaced. After each `reset` and `step` the results are in `arrays`.
+    Raises HostError, here and in every method, once environments or workers keep failing.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class WorkerPool:
         self.arrays = shared_memory.attach(descriptor, spec, num_envs)
         self._played = np.zeros((spec.episode_length, num_envs, spec.action_size), np.float32)
         self._steps = 0
-        self._failures = np.zeros(num_envs, np.int64)  # since the last episode that ended as it should
+        self._failures = np.zeros(num_envs, np.int64)  # since the last episode that ended properly
         self.workers: list[WorkerProcess] = []
         self._finalizer = weakref.finalize(self, _shut, self.workers, descriptor)
         count = min(num_envs, num_workers or len(os.sched_getaffinity(0)))
@@ -64,7 +66,7 @@ class WorkerPool:
             self.workers[index].answer()
 
     def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0) -> None:
-        """Begin an episode in every environment: of the seeds `[N]` (uint32) the one of number `episodes` (`[N]`)."""
+        """Begin episode number `episodes` (`[N]` or one for all) of `seeds` `[N]` (uint32) in every environment."""
         self.arrays.seed[:] = seeds
         self.arrays.episode[:] = episodes
         self.arrays.elapsed[:] = 0
@@ -87,7 +89,7 @@ class WorkerPool:
         self._finalizer()
 
     def _everywhere(self, command: str, catch_up: Callable[[int], list[int]]) -> list[int]:
-        """Have all workers carry out `command`; replaced ones `catch_up`. Returns the rows that failed."""
+        """Have all workers carry out `command`; those replaced `catch_up`. Returns the rows that failed."""
         self._check_open()
         failed = []
         try:
@@ -108,14 +110,14 @@ class WorkerPool:
             raise HostError(f"{self._name}: these environments were closed; make new ones")
 
     def _answer(self, index: int) -> list[int]:
-        """Wait for a worker; returns the rows whose environments raised."""
+        """Wait for a worker, and return the rows whose environments raised."""
         failures = self.workers[index].answer(self._timeout)
         for failure in failures:
             self._count(failure.row, f"raised\n{failure.traceback}", failure)
         return [failure.row for failure in failures]
 
     def _count(self, row: int, what: str, failure: Failure | None = None) -> None:
-        """Log that an environment failed, and give up on one that never ends an episode as it should."""
+        """Log that an environment failed, and give up on one that never ends an episode properly."""
         episode = failure.episode if failure else int(self.arrays.episode[row])
         step = failure.step if failure else int(self.arrays.elapsed[row])
         seed = episode_seed(int(self.arrays.seed[row]), episode)
@@ -123,10 +125,10 @@ class WorkerPool:
         self._failures[row] += 1
         if self._failures[row] > _MOST_FAILURES:
             raise HostError(f"{where} keeps failing: it {what}")
-        log.warning("%s %s\nIt begins a new episode; the others go on.", where, what)
+        log.warning("%s %s\nIt begins a new episode; the others continue.", where, what)
 
     def _recover(self, index: int, reason: WorkerGoneError, catch_up: Callable[[int], list[int]]) -> list[int]:
-        """Replace a worker that is gone; returns the rows that lost their episode."""
+        """Replace a worker that is gone, and return the rows that lost their episode."""
         for _ in range(_MOST_FAILURES):
             self._check_open()  # another thread may have closed the pool, on Ctrl-C
             log.warning("%s: %s; starting another", self._name, reason)
@@ -143,7 +145,7 @@ class WorkerPool:
         return self._ask(index, RESET, self.workers[index].start.rows)
 
     def _catch_up(self, index: int) -> list[int]:
-        """Bring a new worker to where the old one was, and finish the step that was under way."""
+        """Bring a new worker to where the old one was, and finish the step that was in progress."""
         arrays, rows = self.arrays, np.array(self.workers[index].start.rows)
         culprits = rows[arrays.busy[rows] & (arrays.stepped[rows] < self._steps)]
         arrays.busy[rows] = False
@@ -164,7 +166,7 @@ class WorkerPool:
         return self._answer(index)
 
     def _episode(self, row: int) -> np.ndarray:
-        """The actions `[elapsed, A]` of the episode that environment `row` is in."""
+        """The actions `[elapsed, A]` so far of the current episode of environment `row`."""
         now, elapsed = int(self.arrays.stepped[row]), int(self.arrays.elapsed[row])
         return self._played[np.arange(now - elapsed, now) % len(self._played), row]
 
@@ -174,7 +176,7 @@ class WorkerPool:
 
 
 def _shut(workers: list[WorkerProcess], descriptor: int) -> None:
-    """End all workers at once, so that they share the time of grace."""
+    """End all workers together, so that they share the grace period."""
     deadline = time.monotonic() + _GRACE_SECONDS
     for worker in workers:
         worker.hang_up()

@@ -1,4 +1,4 @@
-"""One worker process as its pool sees it: start it, ask it, notice that it died or hangs, end it."""
+"""One worker process as its pool sees it: start it, ask it, notice when it died or hangs, and end it."""
 
 import contextlib
 import os
@@ -9,21 +9,16 @@ import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 from typing import Any
 
 from envs.host.worker import Failure, Start
 
 _START_SECONDS = 120.0
 _POLL_MILLISECONDS = 250
-# The package's own __init__ would import JAX, which a worker has no use for: an empty package stands in for it.
 _BOOTSTRAP = """
-import signal, sys, types
+import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.path[:] = {path!r}
-package = types.ModuleType("envs")
-package.__path__ = [{folder!r}]
-sys.modules["envs"] = package
 from multiprocessing.connection import Connection
 from envs.host.worker import serve
 serve(Connection({descriptor}))
@@ -31,11 +26,11 @@ serve(Connection({descriptor}))
 
 
 class WorkerGoneError(Exception):
-    """The worker process died or hangs; the message says which and how."""
+    """The worker process died or hangs; the message says which worker and how."""
 
 
 class WorkerProcess:
-    """A running worker. `progress` returns a number that changes while the worker is getting on."""
+    """A running worker. `progress` returns a number that changes while the worker is making progress."""
 
     def __init__(self, start: Start, progress: Callable[[], int]) -> None:
         self.start = start
@@ -55,12 +50,12 @@ class WorkerProcess:
         return self._process.pid
 
     def ask(self, message: Any) -> None:
-        """Send a command; `answer` waits for it, and is where it shows that the worker is gone."""
+        """Send a command; `answer` waits for its result, and is what tells when the worker is gone."""
         with contextlib.suppress(OSError):
             self._connection.send(message)
 
     def answer(self, timeout: float = _START_SECONDS) -> list[Failure]:
-        """What the worker answers; raises WorkerGoneError once it died, or made no progress for `timeout` seconds."""
+        """The worker's answer. Raises WorkerGoneError once it died, or made no progress for `timeout` seconds."""
         try:
             self._wait(timeout)
             return self._connection.recv()
@@ -68,11 +63,11 @@ class WorkerProcess:
             raise WorkerGoneError(self._obituary()) from error
 
     def hang_up(self) -> None:
-        """Close the connection: an idle worker leaves then."""
+        """Close the connection, upon which an idle worker exits."""
         self._connection.close()
 
     def end(self, grace: float = 0.0) -> None:
-        """Hang up, and kill the process unless it has left within `grace` seconds."""
+        """Hang up, and kill the process unless it exits within `grace` seconds."""
         self.hang_up()
         try:
             self._process.wait(grace)
@@ -100,7 +95,7 @@ class WorkerProcess:
 
 
 def _launch(connection: Connection, descriptor: int) -> subprocess.Popen[bytes]:
-    code = _BOOTSTRAP.format(path=sys.path, folder=str(Path(__file__).parent), descriptor=connection.fileno())
+    code = _BOOTSTRAP.format(path=sys.path, descriptor=connection.fileno())
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.DEVNULL,

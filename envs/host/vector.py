@@ -1,6 +1,6 @@
 """Host environments as a `VectorEnv` that compiled code can step, through host callbacks.
 
-Callbacks are ordered by data dependence: each step needs the serial number that the one before returned, and the host
+Callbacks are ordered by data dependence: each step needs the serial number that the previous one returned, and the host
 refuses a state that is not its latest, because it cannot go back. Under `pmap` every device has a pool of its own.
 
 Notation: N environments (on each device), O observation size, A action dimensions, C constraints, P cost components.
@@ -17,10 +17,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from brax.envs import State
 from flax import struct
 from jax.experimental import io_callback
 
+from envs.base import State
 from envs.host.pool import HostError, WorkerPool
 from envs.host.protocol import HostEnv, episode_seed
 
@@ -33,9 +33,10 @@ _scope: ContextVar[list["HostVectorEnv"] | None] = ContextVar("scope", default=N
 
 @contextlib.contextmanager
 def host_scope() -> Iterator[None]:
-    """Around the use of host environments: has errors as of `host_errors`, and ends the workers of all made within.
+    """The scope in which host environments are used: errors as of `host_errors`, and no workers left at the end.
 
-    Without it workers end with the process, which first waits for the compiled loop that is still using them.
+    It ends the workers of all host environments made within it. Without it they end with the process, which first waits
+    for the compiled loop that is still using them.
     """
     made: list[HostVectorEnv] = []
     token = _scope.set(made)
@@ -66,27 +67,28 @@ def host_errors() -> Iterator[None]:
 
 
 def _is_not_ours(record: logging.LogRecord) -> bool:
-    """Whether JAX logs something else than the traceback of what `host_errors` raises anyway."""
+    """Whether JAX logs anything but the traceback of what `host_errors` raises anyway."""
     return not (record.exc_info and isinstance(record.exc_info[1], HostError | KeyboardInterrupt))
 
 
 class HostState(struct.PyTreeNode):
-    """Which state of which pool this is, and what a pool needs to go on after the program was restarted."""
+    """Which state of which pool this is, and what a new pool needs to resume after the program was restarted."""
 
-    session: jax.Array  # [] int32, whose state this is: a number of the `HostVectorEnv`
+    session: jax.Array  # [] int32, the number of the `HostVectorEnv` whose state this is
     device: jax.Array  # [] int32, index along the pmap axis
     serial: jax.Array  # [] int32, resets and steps of the pool so far
     seed: jax.Array  # [N] uint32
-    episode: jax.Array  # [N] int32, how many episodes each environment has ended
+    episode: jax.Array  # [N] int32, episodes each environment has ended
 
 
 class HostVectorEnv:
     """N copies of the host environment that `factory()` makes, with the interface of `envs.base.VectorEnv`.
 
-    `constraints` names the cost components that make up `info["cost"]`; empty: the environment's own total. `axis` is
-    the pmap axis under which every device has environments of its own. `options` go to `WorkerPool`. Not for `vmap`: a
-    host has one state. A state of another `HostVectorEnv` (a resumed run) is met by new episodes: the next step of
-    all environments is then a truncation without reward.
+    `constraints` names the cost components that make up `info["cost"]`; empty: the environment's own total. `axis_name`
+    is the pmap axis under which every device has environments of its own. `options` go to `WorkerPool`. It is not for
+    `vmap`: a host has one state. Given a state of another `HostVectorEnv` (of a run that is resumed), new episodes
+    begin: the next step of all environments is then a truncation without reward. Raises ValueError for a constraint
+    that is not among the costs.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class HostVectorEnv:
         num_envs: int,
         *,
         constraints: Sequence[str] = (),
-        axis: str = "devices",
+        axis_name: str = "devices",
         **options: Any,
     ) -> None:
         if num_envs < 1:
@@ -107,10 +109,10 @@ class HostVectorEnv:
         self.cost_names = self.spec.component_names
         for name in constraints:
             if name not in self.cost_names:
-                raise ValueError(f'constraint "{name}" is none of the costs here: {", ".join(self.cost_names)}')
+                raise ValueError(f'constraint "{name}" is not among the costs here: {", ".join(self.cost_names)}')
         self._chosen = [self.cost_names.index(name) for name in constraints]
         self.num_constraints = len(constraints) or 1
-        self._axis = axis
+        self._axis_name = axis_name
         self._make_pool = lambda: WorkerPool(factory, self.spec, num_envs, **options)
         self._pools: dict[int, WorkerPool] = {}
         self._serials: dict[int, int] = {}
@@ -121,19 +123,19 @@ class HostVectorEnv:
             scope.append(self)
 
     def reset(self, key: jax.Array) -> State:
-        """States of N new episodes; the same key gives the same episodes, whatever the number of workers."""
+        """Return the states of N new episodes; the same key gives the same ones, whatever the number of workers."""
         seeds = self._seeds(key)
-        device = _index_along(self._axis)
+        device = _index_along(self._axis_name)
         return self._state(device, seeds, io_callback(self._host_reset, self._shapes(), device, seeds))
 
     def step(self, state: State, action: jax.Array) -> State:
-        """One step of all under `action` `[N, A]`; where an episode ends, the next one begins."""
+        """Step all environments by `action` `[N, A]`; where an episode ends, the next one begins."""
         latest = state.pipeline_state
         results = io_callback(self._host_step, self._shapes(), latest, action)
         return self._state(latest.device, latest.seed, results)
 
     def episode_seeds(self, key: jax.Array) -> list[int]:
-        """What `factory()` is reset with in the N episodes that `reset(key)` begins, outside of any pmap."""
+        """The seeds of the N episodes that `reset(key)` begins outside of any pmap."""
         return [episode_seed(int(seed), 0) for seed in self._seeds(key)]
 
     def _seeds(self, key: jax.Array) -> jax.Array:
@@ -176,7 +178,7 @@ class HostVectorEnv:
     def _host_step(self, latest: HostState, action: np.ndarray) -> dict[str, np.ndarray]:
         index, serial = int(latest.device), int(latest.serial)
         if int(latest.session) != self._session:
-            log.warning("the episodes under way when the run was stopped are cut off; new ones begin")
+            log.warning("the episodes in progress when the run was stopped are cut off; new ones begin")
             return self._begin(index, np.asarray(latest.seed), np.asarray(latest.episode) + 1, truncated=True)
         if serial != self._serials[index]:
             raise HostError(
@@ -189,7 +191,7 @@ class HostVectorEnv:
     def _begin(
         self, index: int, seeds: np.ndarray, episodes: np.ndarray | int, *, truncated: bool
     ) -> dict[str, np.ndarray]:
-        """Begin episodes, in a new pool where this device has none."""
+        """Begin episodes, in a new pool if this device has none yet."""
         with self._lock:
             if index not in self._pools:
                 self._pools[index], self._serials[index] = self._make_pool(), 0
@@ -217,9 +219,9 @@ class HostVectorEnv:
         }
 
 
-def _index_along(axis: str) -> jax.Array:
-    """This device's index along a pmap axis, 0 outside of it."""
+def _index_along(axis_name: str) -> jax.Array:
+    """This device's index along a pmap axis; 0 outside of it."""
     try:
-        return jax.lax.axis_index(axis).astype(jnp.int32)
+        return jax.lax.axis_index(axis_name).astype(jnp.int32)
     except NameError:  # how JAX says that no such axis is bound
         return jnp.zeros((), jnp.int32)

@@ -1,4 +1,4 @@
-"""A canvas in world coordinates: discs, turned boxes, lines, sectors and text, antialiased by drawing larger.
+"""A canvas in world coordinates: discs, rotated boxes, lines, sectors and text, antialiased by drawing larger.
 
 Coordinates are in meters with y upwards, angles in radians, colors RGBA in 0..255.
 """
@@ -13,7 +13,7 @@ _OVERSAMPLING = 2
 
 
 class Canvas:
-    """A square picture of `size` pixels that shows `half` meters to each side of `center`."""
+    """A square picture of `size` pixels that shows `half` meters on each side of `center`."""
 
     def __init__(self, size: int, center: tuple[float, float], half: float, background: Color) -> None:
         self._size = size
@@ -36,36 +36,36 @@ class Canvas:
         return [x - reach, y - reach, x + reach, y + reach]
 
     def disc(self, center: np.ndarray, radius: float, fill: Color | None, edge: Color | None = None) -> None:
-        """A disc, with a thin rim of color `edge`."""
+        """Draw a disc, with a thin rim of color `edge`."""
         self._draw.ellipse(self._around(center, radius), fill=fill, outline=edge, width=2 * _OVERSAMPLING)
 
     def ring(self, center: np.ndarray, radius: float, width: float, color: Color) -> None:
-        """A ring `width` m wide inside `radius`."""
+        """Draw a ring, `width` m wide inside `radius`."""
         pixels = max(1, round(self._scale(width)))
         self._draw.ellipse(self._around(center, radius), outline=color, width=pixels)
 
     def sector(self, center: np.ndarray, radius: float, width: float, angle: float, span: float, color: Color) -> None:
-        """Part of a ring: `span` rad from `angle` on, anticlockwise."""
+        """Draw part of a ring: `span` rad counterclockwise from `angle`."""
         start, end = -np.degrees(angle + span), -np.degrees(angle)
         self._draw.arc(self._around(center, radius), start, end, fill=color, width=max(1, round(self._scale(width))))
 
     def box(
         self, center: np.ndarray, half: tuple[float, float], angle: float, fill: Color, edge: Color | None = None
     ) -> None:
-        """A rectangle with half sides `half`, turned by `angle`."""
+        """Draw a rectangle with half sides `half`, rotated by `angle`."""
         cos, sin = np.cos(angle), np.sin(angle)
         corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * half
-        turned = corners @ np.array([[cos, sin], [-sin, cos]]) + np.asarray(center)[:2]
-        self._draw.polygon([self._at(corner) for corner in turned], fill=fill, outline=edge, width=_OVERSAMPLING)
+        rotated = corners @ np.array([[cos, sin], [-sin, cos]]) + np.asarray(center)[:2]
+        self._draw.polygon([self._at(corner) for corner in rotated], fill=fill, outline=edge, width=_OVERSAMPLING)
 
     def path(self, points: np.ndarray, color: Color, width: float) -> None:
-        """A line through `points` `[n, 2]`."""
+        """Draw a line through `points` `[n, 2]`."""
         if len(points) > 1:
             pixels = max(1, round(self._scale(width)))
             self._draw.line([self._at(point) for point in points], fill=color, width=pixels, joint="curve")
 
     def grid(self, spacing: float, color: Color) -> None:
-        """Lines every `spacing` m."""
+        """Draw a grid with a line every `spacing` m."""
         for axis in (0, 1):
             low, high = self._center[axis] - self._half, self._center[axis] + self._half
             for value in np.arange(np.ceil(low / spacing) * spacing, high, spacing):
@@ -74,15 +74,15 @@ class Canvas:
                 self._draw.line([self._at(end) for end in ends], fill=color, width=_OVERSAMPLING)
 
     def border(self, color: Color, pixels: int) -> None:
-        """A frame along the picture's edge."""
+        """Draw a frame along the edge of the picture."""
         self._draw.rectangle([0, 0, self._pixels - 1, self._pixels - 1], outline=color, width=pixels * _OVERSAMPLING)
 
     def text(self, line: int, words: str, color: Color) -> None:
-        """A line of text in the top left corner, on a light ground; `line` counts from 0."""
+        """Write a line of text on a light ground in the top left corner; `line` counts from 0."""
         _write(self._draw, self._pixels, line, words, color)
 
     def pixels(self) -> np.ndarray:
-        """The picture, uint8 `[size, size, 3]`."""
+        """The finished picture, uint8 `[size, size, 3]`."""
         return np.asarray(self._image.resize((self._size, self._size), Image.Resampling.LANCZOS))
 
 
@@ -96,7 +96,7 @@ def caption(picture: np.ndarray, lines: Sequence[tuple[str, Color]]) -> np.ndarr
 
 
 def _write(draw: ImageDraw.ImageDraw, pixels: int, line: int, words: str, color: Color) -> None:
-    """A line of text on a light ground in the corner of a picture `pixels` high."""
+    """Write a line of text on a light ground in the corner of a picture that is `pixels` high."""
     height = pixels // 30
     font = ImageFont.load_default(height)
     corner = (height // 2, height // 2 + line * height * 1.45)

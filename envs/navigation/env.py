@@ -1,22 +1,21 @@
 """A navigation environment: a robot and a task in the planar world, put together as a Brax environment.
 
-C constraints, n objects of a kind, A action dimensions, O observation size.
+Notation: C constraints, A action dimensions, O observation size.
 """
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-from brax.envs import State
 from jax import lax
 
 from envs import physics
-from envs.base import SafeEnv, select_costs
+from envs.base import SafeEnv, State, select_costs
 from envs.navigation.layout import sample_layout
 from envs.navigation.lidar import BINS, lidar
-from envs.navigation.scene import movable_kind, obstacle_kind, scene_of
+from envs.navigation.robots import Robot
+from envs.navigation.scene import scene_of
 from envs.navigation.tasks import Task
 from envs.navigation.world import World
 
@@ -24,16 +23,15 @@ from envs.navigation.world import World
 class NavigationEnv(SafeEnv):
     """Safety-Gymnasium's navigation tasks on planar physics.
 
-    `robot` is a module such as `envs.robots.point`, `model` the same robot as the physics knows it. `constraints` names
-    the cost components that make up `info["cost"]`; empty: their binary sum. `layout="fixed"` begins every episode in
-    the one layout drawn from `seed`. `control_step` (s) is how long each action acts, in the original ten substeps.
+    `constraints` names the cost components that make up `info["cost"]`; empty: their binary sum. With `layout="fixed"`
+    every episode begins in the one layout drawn from `seed`. `control_step` (s) is how long each action acts; None: ten
+    of the robot's timesteps, as in the original. Raises ValueError for what does not fit the task or the robot.
     """
 
     def __init__(
         self,
         task: Task,
-        robot: ModuleType,
-        model: physics.RobotModel,
+        robot: Robot,
         *,
         constraints: tuple[str, ...] = (),
         layout: Literal["random", "fixed"] = "random",
@@ -50,35 +48,35 @@ class NavigationEnv(SafeEnv):
         self.constraints = tuple(constraints)
         self.episode_length = task.episode_length
         self.cost_names = task.cost_names
-        self._repeats, substeps = _substeps(control_step, robot.TIMESTEP, robot.SUBSTEPS)
-        self._physics_step = robot.TIMESTEP * substeps
+        self._repeats, substeps = _substeps(control_step, robot.timestep, robot.substeps)
+        self._physics_step = robot.timestep * substeps
         self.control_step = self._repeats * self._physics_step
         self._scene = scene_of(task, robot)
-        self._physics = physics.make_step(model, self._scene, substeps)
+        self._physics = physics.make_step(robot, self._scene, substeps)
         self._fixed_key = jax.random.PRNGKey(seed) if layout == "fixed" else None
 
     @property
     def observation_size(self) -> int:
-        """Sensors of the robot and 16 bins a lidar."""
-        return self.robot.SENSOR_SIZE + BINS * len(self.task.lidars)
+        """The robot's sensor readings and 16 bins per lidar."""
+        return self.robot.sensor_size + BINS * len(self.task.lidars)
 
     @property
     def action_size(self) -> int:
-        """Actuators of the robot."""
-        return self.robot.ACTION_SIZE
+        """The number of the robot's actuators."""
+        return self.robot.action_size
 
     @property
     def backend(self) -> str:
-        """The engine: this package's planar physics."""
+        """The physics engine, which is this package's own."""
         return "planar"
 
     @property
     def num_constraints(self) -> int:
-        """C."""
+        """The number of constraints C."""
         return max(1, len(self.constraints))
 
     def reset(self, rng: jax.Array) -> State:
-        """The start of an episode in a layout drawn from `rng`."""
+        """Begin an episode in a layout drawn from `rng`."""
         layout_key, episode_key = jax.random.split(rng)
         world = self._place(layout_key if self._fixed_key is None else self._fixed_key, episode_key)
         zero = jnp.zeros((), world.robot.position.dtype)
@@ -92,7 +90,7 @@ class NavigationEnv(SafeEnv):
         )
 
     def step(self, state: State, action: jax.Array) -> State:
-        """One env step under `action` `[A]`, clipped to -1..1."""
+        """Make one env step under `action` `[A]`, which is clipped to -1..1."""
         before: World = state.pipeline_state
         moved = self.move(before, jnp.clip(action, -1.0, 1.0))
         reward = self.task.reward(before, moved)
@@ -107,9 +105,9 @@ class NavigationEnv(SafeEnv):
         )
 
     def move(self, world: World, action: jax.Array) -> World:
-        """The world after the physics of one env step."""
+        """The world after the physics of one env step under `action` `[A]` in -1..1."""
         start = world.steps.astype(world.robot.position.dtype) * self.control_step
-        obstacles = self._obstacles(world.objects, world.robot.position)
+        obstacles = self._obstacles(world)
 
         def advance(index: jax.Array | int, state: tuple[Any, ...]) -> tuple[Any, ...]:
             robot, bodies, _ = state
@@ -119,13 +117,18 @@ class NavigationEnv(SafeEnv):
         robot, bodies, touch = (
             advance(0, state) if self._repeats == 1 else lax.fori_loop(0, self._repeats, advance, state)
         )
-        moved = {kind.name: bodies.position[:, :2] for kind in self.task.kinds if movable_kind(kind)}
+        moved = {kind.name: bodies.position[:, :2] for kind in self.task.kinds if kind.solid == "movable"}
         return world.replace(
             robot=robot, bodies=bodies, touch=touch, objects=world.objects | moved, steps=world.steps + 1
         )
 
+    def in_reach(self, world: World) -> jax.Array:
+        """Whether the robot may touch anything but the floor within the next `control_step`, `[]`."""
+        surroundings = physics.Surroundings(world.bodies, self._obstacles(world))
+        return physics.in_reach(self._scene, self.robot, world.robot, surroundings, self.control_step)
+
     def observe(self, world: World) -> jax.Array:
-        """Sensors, then the lidars; `[O]`."""
+        """The observation `[O]`: the robot's sensors, then the lidars."""
         readings = [self.robot.sensors(world.robot)]
         for name in self.task.lidars:
             ego = self.robot.ego_frame(world.robot, world.objects[name])
@@ -139,11 +142,11 @@ class NavigationEnv(SafeEnv):
         objects = self.task.split(positions)
         scene = self._scene
         where = jnp.concatenate(
-            [jnp.zeros((0, 2), dtype), *(objects[k.name] for k in self.task.kinds if movable_kind(k))]
+            [jnp.zeros((0, 2), dtype), *(objects[k.name] for k in self.task.kinds if k.solid == "movable")]
         )
         yaws = 2 * jnp.pi * jax.random.uniform(body_key, (scene.bodies,), dtype)
         with jax.ensure_compile_time_eval():  # of the height at rest
-            bodies = physics.at_rest(scene.body or physics.vase(), where, yaws)
+            bodies = physics.at_rest(scene.body or physics.cube(0.1), where, yaws)
         world = World(
             robot=self.robot.initial(positions[0], 2 * jnp.pi * jax.random.uniform(robot_key, dtype=dtype)),
             objects=objects,
@@ -155,9 +158,9 @@ class NavigationEnv(SafeEnv):
         )
         return self.task.begin(world, task_key)
 
-    def _obstacles(self, objects: Mapping[str, jax.Array], like: jax.Array) -> jax.Array:
-        found = [objects[kind.name] for kind in self.task.kinds if obstacle_kind(kind)]
-        return jnp.concatenate([jnp.zeros((0, 2), like.dtype), *found])
+    def _obstacles(self, world: World) -> jax.Array:
+        found = [world.objects[kind.name] for kind in self.task.kinds if kind.solid == "fixed"]
+        return jnp.concatenate([jnp.zeros((0, 2), world.robot.position.dtype), *found])
 
     def _info(self, components: Mapping[str, jax.Array], truncation: jax.Array) -> dict[str, Any]:
         return {
@@ -168,9 +171,9 @@ class NavigationEnv(SafeEnv):
 
 
 def _substeps(control_step: float | None, timestep: float, usual: int) -> tuple[int, int]:
-    """How many physics steps make up a control step, and substeps each of them, at most `usual`.
+    """How many physics steps make up a control step, and how many substeps each of them has, at most `usual`.
 
-    ValueError unless the control step is a multiple of `timestep` (s).
+    Raises ValueError unless the control step is a multiple of `timestep` (s).
     """
     total = usual if control_step is None else round(control_step / timestep)
     if control_step is not None and (total < 1 or abs(total * timestep - control_step) > 1e-9):

@@ -1,22 +1,21 @@
-"""Pictures of navigation episodes from above: PNG of a whole episode, GIF of its course. Needs no display.
+"""Pictures of navigation episodes from above: a PNG of the whole way, or a GIF of the course. Needs no display.
 
-T states of one episode, in order; H, W pixels.
+Notation: T states of one episode, in order; F frames of H by W pixels.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
-from brax.envs import State
 from PIL import Image
 
+from envs.base import State
 from envs.navigation.canvas import Canvas, Color
 from envs.navigation.env import NavigationEnv
 from envs.navigation.lidar import BINS
 from envs.navigation.tasks import circle, run
-from envs.navigation.world import Kind, World
+from envs.navigation.world import ObjectKind, World
 
 _PAPER: Color = (250, 249, 246, 255)
 _GRID: Color = (228, 226, 220, 255)
@@ -41,7 +40,7 @@ _LIDAR_RADIUS, _LIDAR_WIDTH = 0.24, 0.035  # of the innermost ring
 
 
 def frames(env: NavigationEnv, states: State | Sequence[State], *, size: int = 480, every: int = 1) -> np.ndarray:
-    """Every `every`-th of the T `states` as a picture; uint8 `[T, H, W, 3]`.
+    """Every `every`-th of the T `states` as a picture, uint8 `[F, H, W, 3]`.
 
     `states` is a sequence of single states or one state whose arrays have a leading axis `[T]`.
     """
@@ -50,7 +49,7 @@ def frames(env: NavigationEnv, states: State | Sequence[State], *, size: int = 4
 
 
 def picture(env: NavigationEnv, states: State | Sequence[State], *, size: int = 720) -> np.ndarray:
-    """The last state with the robot's whole way and a red dot wherever it cost; uint8 `[H, W, 3]`."""
+    """The last state with the robot's whole way and a red dot wherever it cost, uint8 `[H, W, 3]`."""
     episode = _Episode(env, states)
     return episode.frame(episode.length - 1, size, trail=episode.length)
 
@@ -58,7 +57,7 @@ def picture(env: NavigationEnv, states: State | Sequence[State], *, size: int = 
 def save(
     path: str | Path, env: NavigationEnv, states: State | Sequence[State], *, size: int = 480, every: int = 2
 ) -> None:
-    """Write `states` to `path`: a .png of the whole way or a .gif in real time; ValueError for other suffixes."""
+    """Write `states` to `path`: a .png of the whole way or a .gif in real time; other suffixes raise ValueError."""
     if Path(path).suffix == ".png":
         write(path, picture(env, states, size=size)[None], 0.0)
     else:
@@ -66,7 +65,7 @@ def save(
 
 
 def write(path: str | Path, shots: np.ndarray, seconds: float) -> None:
-    """Write pictures, uint8 `[F, H, W, 3]`, to a .gif that shows each for `seconds`, or the last one to a .png.
+    """Write frames, uint8 `[F, H, W, 3]`, to a .gif that shows each for `seconds`, or the last one to a .png.
 
     Raises ValueError for other suffixes.
     """
@@ -91,7 +90,7 @@ def _faded(color: Color, alpha: float) -> Color:
 
 
 class _Episode:
-    """The states of an episode as numpy arrays, and how each is drawn."""
+    """The states of an episode as NumPy arrays, and how each is drawn."""
 
     def __init__(self, env: NavigationEnv, states: State | Sequence[State]) -> None:
         if not isinstance(states, State):
@@ -110,7 +109,7 @@ class _Episode:
         world: World = jax.tree.map(lambda leaf: leaf[index], self._worlds)
         canvas = self._canvas(world, size)
         for kind in self._env.task.kinds:
-            _DRAW.get(kind.name, _disc)(canvas, kind, world)
+            _painter(kind)(canvas, kind, world)
         start = max(0, index + 1 - trail)
         canvas.path(self._way[start : index + 1], _faded(_INK, 0.45), 0.02)
         for position in self._way[start : index + 1][self._costs[start : index + 1] > 0]:
@@ -149,16 +148,16 @@ class _Episode:
             canvas.border(_RED, 4)
         heading = np.array([np.cos(yaw), np.sin(yaw)])
         left = np.array([-heading[1], heading[0]])
-        for shape, (ahead, aside), extent in self._env.robot.OUTLINE:
+        for shape, (ahead, aside), extent in self._env.robot.silhouette:
             center = position + ahead * heading + aside * left
             if shape == "disc":
                 canvas.disc(center, extent[0], _BODY, _INK)
             else:
-                canvas.box(center, extent, yaw, _ARROW, _INK)
+                canvas.box(center, (extent[0], extent[1]), yaw, _ARROW, _INK)
 
     def _lidars(self, canvas: Canvas, world: World, obs: np.ndarray) -> None:
         for ring, name in enumerate(self._env.task.lidars):
-            start = self._env.robot.SENSOR_SIZE + BINS * ring
+            start = self._env.robot.sensor_size + BINS * ring
             radius = _LIDAR_RADIUS + ring * 1.25 * _LIDAR_WIDTH
             span = 2 * np.pi / BINS
             for bin_index, reading in enumerate(obs[start : start + BINS]):
@@ -173,36 +172,52 @@ class _Episode:
         canvas.text(1, f"cost {total}", _RED if self._costs[index] > 0 else _INK)
 
 
-def _disc(canvas: Canvas, kind: Kind, world: World) -> None:
-    color = _COLORS.get(kind.name, _OTHER)
+_Painter = Callable[[Canvas, ObjectKind, World], None]
+
+
+def _painter(kind: ObjectKind) -> _Painter:
+    """What draws the objects of a kind: some tasks' kinds have a look of their own."""
+    if kind.name in _BY_NAME:
+        return _BY_NAME[kind.name]
+    if kind.solid == "movable":
+        return _posted_box if kind.shape == "posts" else _boxes
+    return _solid if kind.solid == "fixed" else _disc
+
+
+def _color(kind: ObjectKind) -> Color:
+    return _COLORS.get(kind.name, _OTHER)
+
+
+def _disc(canvas: Canvas, kind: ObjectKind, world: World) -> None:
+    color = _color(kind)
     for center in world.objects[kind.name]:
         canvas.disc(center, kind.size, _faded(color, 0.28), _faded(color, 0.8))
 
 
-def _solid(canvas: Canvas, kind: Kind, world: World) -> None:
+def _solid(canvas: Canvas, kind: ObjectKind, world: World) -> None:
     for center in world.objects[kind.name]:
-        canvas.disc(center, kind.size, _COLORS[kind.name], _INK)
+        canvas.disc(center, kind.size, _color(kind), _INK)
 
 
-def _rim(canvas: Canvas, kind: Kind, world: World) -> None:
+def _rim(canvas: Canvas, kind: ObjectKind, world: World) -> None:
     for center in world.objects[kind.name]:
-        canvas.disc(center, kind.size, _faded(_COLORS[kind.name], 0.08))
-        canvas.ring(center, kind.size, 0.03, _COLORS[kind.name])
+        canvas.disc(center, kind.size, _faded(_color(kind), 0.08))
+        canvas.ring(center, kind.size, 0.03, _color(kind))
 
 
-def _boxes(canvas: Canvas, kind: Kind, world: World) -> None:
+def _boxes(canvas: Canvas, kind: ObjectKind, world: World) -> None:
     for center, rotation in zip(world.bodies.position, world.bodies.rotation, strict=True):
-        canvas.box(center, (kind.size, kind.size), _yaw(rotation), _faded(_COLORS[kind.name], 0.85), _INK)
+        canvas.box(center, (kind.size, kind.size), _yaw(rotation), _faded(_color(kind), 0.85), _INK)
 
 
-def _push_box(canvas: Canvas, kind: Kind, world: World) -> None:
-    """A cube with a post over each vertical edge."""
+def _posted_box(canvas: Canvas, kind: ObjectKind, world: World) -> None:
+    """Draw a cube with a post over each vertical edge."""
     center, yaw, half = np.asarray(world.bodies.position[0]), _yaw(np.asarray(world.bodies.rotation[0])), kind.size
     cos, sin = np.cos(yaw), np.sin(yaw)
     for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
         corner = center[:2] + half * np.array([cos * x - sin * y, sin * x + cos * y])
-        canvas.box(corner, (half / 2, half / 2), yaw, _COLORS[kind.name], _INK)
-    canvas.box(center, (half, half), yaw, _COLORS[kind.name], _INK)
+        canvas.box(corner, (half / 2, half / 2), yaw, _color(kind), _INK)
+    canvas.box(center, (half, half), yaw, _color(kind), _INK)
 
 
 def _yaw(quaternion: np.ndarray) -> float:
@@ -210,20 +225,13 @@ def _yaw(quaternion: np.ndarray) -> float:
     return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
 
 
-def _buttons(canvas: Canvas, kind: Kind, world: World) -> None:
-    """Gray while the timer runs, which is when they are invisible to the robot and cost nothing."""
+def _buttons(canvas: Canvas, kind: ObjectKind, world: World) -> None:
+    """Draw buttons gray while the timer runs, when they are invisible to the robot and cost nothing."""
     live = world.memory["timer"] == 0
     for index, center in enumerate(world.objects[kind.name]):
         if index == world.memory["goal_button"]:
             canvas.disc(center, kind.size + 0.03, _COLORS["goal"])
-        canvas.disc(center, kind.size, _COLORS[kind.name] if live else (170, 170, 170, 255), _INK)
+        canvas.disc(center, kind.size, _color(kind) if live else (170, 170, 170, 255), _INK)
 
 
-_DRAW: dict[str, Callable[[Canvas, Kind, Any], None]] = {
-    "buttons": _buttons,
-    "circle": _rim,
-    "gremlins": _boxes,
-    "pillars": _solid,
-    "push_box": _push_box,
-    "vases": _boxes,
-}
+_BY_NAME: dict[str, _Painter] = {"buttons": _buttons, "circle": _rim}

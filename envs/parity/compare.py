@@ -1,17 +1,17 @@
-"""How far one env step of the port is from the genuine one: `python -m envs.parity FILE.npz … [--x64] [--json]`.
+"""How far one env step of a port is from the original's: `python -m envs.parity FILE.npz … [--x64] [--json]`.
 
-R rows, O observation size. Every recorded state is taken as a start, the port makes one step under the recorded
-action, and the outcome is compared with the next recorded state; of that state nothing is read before. Steps are told
-apart by the recording's contact lists: contact (the robot touches something solid at either end), near (it touches
-nothing at the ends, but something is in reach within the step), free, and for Car the first after a reset, which
-rests on rounding.
+From every recorded state the port makes one step under the recorded action, and the outcome is compared with the next
+recorded state, of which nothing is read before. The recording's contact lists divide the steps into four kinds: contact
+(the robot touches something solid at either end), near (it touches nothing at the ends, but something is in reach
+within the step), free, and, for robots that roll, the first step after a reset, which depends on rounding.
+
+Notation: R rows, O observation size.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,22 +19,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import envs
-from envs import physics
 from envs.navigation.env import NavigationEnv
-from envs.navigation.robots import car
-from envs.navigation.scene import obstacle_kind, scene_of
+from envs.navigation.robots import Robot
 from envs.navigation.world import World
 from envs.parity.recording import Recording, read, worlds
-from envs.physics import car as car_model
-from envs.physics import point as point_model
+from envs.registry import make
 
 QUANTILES = (("median", 50), ("p90", 90), ("p99", 99), ("max", 100))
-_REWARD_TOLERANCE = 1e-4  # of a reward that is not an error: far below the bonus of 1, above float32 positions
+_REWARD_TOLERANCE = 1e-4  # up to which a reward is right: far below the bonus of 1, above the noise of float32
 
 
 class Outcome(NamedTuple):
-    """What the port makes of the recorded states, leading axis `[R]`."""
+    """What the port makes of the recorded states, with a leading axis `[R]`."""
 
     moved: World  # after the physics, before goals change
     reward: jax.Array  # [R]
@@ -46,7 +42,7 @@ class Outcome(NamedTuple):
 
 
 def predict(env: NavigationEnv, before: World, action: jax.Array) -> Outcome:
-    """One step of `env` from each of `before` under `action` `[R, A]`."""
+    """Make one step of `env` from each of `before` under `action` `[R, A]`."""
 
     def one(before: World, action: jax.Array) -> tuple[Any, ...]:
         moved = env.move(before, jnp.clip(action, -1.0, 1.0))
@@ -54,25 +50,17 @@ def predict(env: NavigationEnv, before: World, action: jax.Array) -> Outcome:
         advanced = env.task.advance(moved, before.key)
         return moved, reward, dict(env.task.costs(moved)), advanced, env.observe(advanced), env.observe(before)
 
-    return Outcome._make((*jax.jit(jax.vmap(one))(before, action), _in_reach(env, before)))
-
-
-def _in_reach(env: NavigationEnv, before: World) -> jax.Array:
-    """Whether the robot may touch something within the step, bool `[R]`."""
-    scene, model = scene_of(env.task, env.robot), (car_model if env.robot is car else point_model).model()
-    solid = [before.objects[kind.name] for kind in env.task.kinds if obstacle_kind(kind)]
-    obstacles = jnp.concatenate([jnp.zeros((len(before.steps), 0, 2)), *solid], axis=1)
-    return jax.vmap(partial(physics.in_reach, scene, model))(before.robot, before.bodies, obstacles)
+    return Outcome._make((*jax.jit(jax.vmap(one))(before, action), jax.vmap(env.in_reach)(before)))
 
 
 def _norm(difference: np.ndarray) -> np.ndarray:
-    """Greatest absolute component `[R]` of `[R, ...]`."""
+    """The greatest absolute component `[R]` of `[R, ...]`."""
     flat = np.abs(difference).reshape(len(difference), -1)
     return flat.max(axis=1) if flat.shape[1] else np.zeros(len(flat))
 
 
 def _errors(recording: Recording, outcome: Outcome, env: NavigationEnv) -> dict[str, np.ndarray]:
-    """One-step errors `[R]` by quantity."""
+    """The one-step errors `[R]` by quantity."""
     truth = worlds(recording, env, after=True)
     found, robot = outcome.moved.robot, truth.robot
     turn = np.asarray(found.yaw - robot.yaw, np.float64)
@@ -83,37 +71,46 @@ def _errors(recording: Recording, outcome: Outcome, env: NavigationEnv) -> dict[
     }
     obs = recording.rows("obs", after=True)
     difference = np.asarray(outcome.obs, np.float64) - obs
-    errors["yaw rate"] = np.abs(difference[:, 8])
-    if recording.is_car:
-        errors["ballangvel"], errors["ball matrix"] = _norm(difference[:, 12:15]), _norm(difference[:, 15:24])
+    errors["yaw rate"] = np.abs(difference[:, env.robot.readings_of("gyro")][:, 2])
+    errors |= _caster_errors(difference, env.robot)
     if truth.bodies.position.shape[1]:
         errors["bodies xy"] = _norm(np.asarray(outcome.moved.bodies.position - truth.bodies.position)[..., :2])
-    errors["accelerometer"] = _norm(difference[:, :3])
+    errors["accelerometer"] = _norm(difference[:, env.robot.readings_of("accelerometer")])
     errors["reward"] = np.abs(np.asarray(outcome.reward) - recording.rows("reward", after=True))
     return errors
 
 
+def _caster_errors(difference: np.ndarray, robot: Robot) -> dict[str, np.ndarray]:
+    """The errors `[R]` of the caster of a robot that has one, from the `difference` `[R, O]` of observations."""
+    sensors = dict(robot.sensor_sizes)
+    named = {"ballangvel": "ballangvel_rear", "ball matrix": "ballquat_rear"}
+    return {name: _norm(difference[:, robot.readings_of(key)]) for name, key in named.items() if key in sensors}
+
+
 def _state_errors(recording: Recording, outcome: Outcome, env: NavigationEnv) -> dict[str, np.ndarray]:
-    """Errors `[R]` of the observation at the recorded states; the accelerometer is a step's error, not a state's."""
+    """The errors `[R]` of the observation at the recorded states, accelerometer excluded: it depends on a step."""
     difference = np.asarray(outcome.start_obs, np.float64) - recording.rows("obs", after=False)
-    size = env.robot.SENSOR_SIZE
-    return {"sensors at the state": _norm(difference[:, 3:size]), "lidars at the state": _norm(difference[:, size:])}
+    first, size = env.robot.readings_of("accelerometer").stop, env.robot.sensor_size
+    return {
+        "sensors at the state": _norm(difference[:, first:size]),
+        "lidars at the state": _norm(difference[:, size:]),
+    }
 
 
-def _classes(recording: Recording, outcome: Outcome) -> dict[str, np.ndarray]:
-    """Which rows bool `[R]` are of which sort."""
+def _classes(recording: Recording, outcome: Outcome, robot: Robot) -> dict[str, np.ndarray]:
+    """Which rows, bool `[R]`, are of which kind."""
     touching = (recording.rows("robot_contacts", after=False) != "") | (
         recording.rows("robot_contacts", after=True) != ""
     )
     steps = recording.arrays["qpos"].shape[1] - 1
-    first = (np.arange(len(touching)) % steps == 0) & recording.is_car
+    first = (np.arange(len(touching)) % steps == 0) & (robot.wheels is not None)
     near = np.asarray(outcome.in_reach) & ~touching
-    sorts = {"free": ~touching & ~near & ~first, "near": near & ~first, "contact": touching & ~first, "first": first}
-    return {name: rows for name, rows in sorts.items() if rows.any()}
+    kinds = {"free": ~touching & ~near & ~first, "near": near & ~first, "contact": touching & ~first, "first": first}
+    return {name: rows for name, rows in kinds.items() if rows.any()}
 
 
 def _mismatches(recording: Recording, outcome: Outcome, errors: dict[str, np.ndarray]) -> dict[str, int]:
-    """Number of steps whose reward, cost, cost components, timer or change of goal differ."""
+    """The numbers of steps whose reward, cost, cost components or timer differ."""
     count = {"reward": int(np.sum(errors["reward"] > _REWARD_TOLERANCE))}
     total = np.minimum(sum((np.asarray(value) for value in outcome.costs.values()), np.zeros(len(errors["xy"]))), 1.0)
     count["cost"] = int(np.sum(total != recording.rows("cost", after=True)))
@@ -134,19 +131,19 @@ def _summary(values: np.ndarray) -> dict[str, float]:
 def compare(path: Path) -> dict[str, Any]:
     """The parity of one recording, in the floating-point type that JAX is set to.
 
-    Returns task, steps per sort, errors by sort and quantity (median, p90, p99, max) and the numbers of mismatches.
-    Raises ValueError for a file that is no recording and for a task that is not ported.
+    Returns the task, the number of steps of each kind, the errors by kind and quantity (median, p90, p99, max) and the
+    numbers of mismatches. Raises ValueError for a file that is not a recording and for a task that is not ported.
     """
     recording = read(path)
-    env = envs.make(f"Safety{recording.task}-v0")
+    env = make(f"Safety{recording.task}-v0")
     outcome = predict(env, worlds(recording, env, after=False), jnp.asarray(recording.rows("action", after=True)))
     errors = _errors(recording, outcome, env)
-    classes = _classes(recording, outcome)
-    table = {sort: {name: _summary(values[rows]) for name, values in errors.items()} for sort, rows in classes.items()}
+    classes = _classes(recording, outcome, env.robot)
+    table = {kind: {name: _summary(values[rows]) for name, values in errors.items()} for kind, rows in classes.items()}
     table["all"] = {name: _summary(values) for name, values in _state_errors(recording, outcome, env).items()}
     return {
         "task": recording.task,
-        "steps": {sort: int(rows.sum()) for sort, rows in classes.items()} | {"all": len(errors["xy"])},
+        "steps": {kind: int(rows.sum()) for kind, rows in classes.items()} | {"all": len(errors["xy"])},
         "errors": table,
         "mismatches": _mismatches(recording, outcome, errors),
     }
@@ -156,10 +153,10 @@ def _lines(result: dict[str, Any]) -> list[str]:
     """The Markdown table of one file."""
     head = " | ".join(name for name, _ in QUANTILES)
     lines = [f"### {result['task']}", "", f"| steps | quantity | {head} |", "|---|---|" + "---|" * len(QUANTILES)]
-    for sort, quantities in result["errors"].items():
+    for kind, quantities in result["errors"].items():
         for name, values in quantities.items():
             cells = " | ".join(f"{values[key]:.1e}" for key, _ in QUANTILES)
-            lines.append(f"| {sort} ({result['steps'][sort]}) | {name} | {cells} |")
+            lines.append(f"| {kind} ({result['steps'][kind]}) | {name} | {cells} |")
     wrong = ", ".join(f"{name} {number}" for name, number in result["mismatches"].items())
     return [*lines, "", f"Steps that differ, of {result['steps']['all']}: {wrong}.", ""]
 
@@ -180,7 +177,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         print(json.dumps(result) if options.json else "\n".join(_lines(result)))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,10 +1,12 @@
-"""Recordings of the genuine environment as states of the port.
+"""Recordings of the original environments as states of the ports.
 
-E episodes of T steps, flattened to R = E T rows; row 0 of an episode is the state after its reset. A recording is one
-npz file: MuJoCo's full state and what the environment made of it, as described in `docs/parity.md`.
+A recording is one npz file: MuJoCo's full state and what the environment made of it, as `docs/parity.md` describes.
+
+Notation: E episodes of T steps, flattened to R = E T rows; row 0 of an episode is the state after its reset.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,26 +15,20 @@ import numpy as np
 
 from envs import physics
 from envs.navigation.env import NavigationEnv
-from envs.navigation.robots.car import CarState
-from envs.navigation.robots.point import PointState
-from envs.navigation.scene import movable_kind
+from envs.navigation.robots.car import Car, CarState
+from envs.navigation.robots.point import Point, PointState
 from envs.navigation.world import World
 
 _FREE_JOINT, _POSE, _TWIST = 0, 7, 6
 
 
 class Recording(NamedTuple):
-    """One file. Arrays are `[E, T + 1, ...]`."""
+    """The contents of one file. Arrays are `[E, T + 1, ...]`."""
 
     task: str  # "PointGoal1"
     arrays: dict[str, np.ndarray]
     meta: dict[str, Any]
     layouts: list[dict[str, Any]]
-
-    @property
-    def is_car(self) -> bool:
-        """Whether the robot is Car, else it is Point."""
-        return self.task.startswith("Car")
 
     def rows(self, name: str, *, after: bool) -> np.ndarray:
         """`name` before or after each step, `[R, ...]`."""
@@ -42,18 +38,18 @@ class Recording(NamedTuple):
 
 
 def read(path: Path) -> Recording:
-    """The recording in `path`. Raises ValueError, in one line, if the file is none."""
+    """Read the recording in `path`. Raises ValueError, in one line, if the file is not a recording."""
     try:
         with np.load(path) as file:
             arrays = {name: file[name] for name in file.files}
         meta, layouts = json.loads(str(arrays.pop("meta_json"))), json.loads(str(arrays.pop("layout_json")))
     except (OSError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} is no recording ({error}): give npz files with qpos, qvel, meta_json …") from None
+        raise ValueError(f"{path} is not a recording ({error}): give npz files with qpos, qvel, meta_json …") from None
     return Recording(meta["task"], arrays, meta, layouts)
 
 
 def _point(recording: Recording, after: bool) -> PointState:
-    """Joints of Point are along the layout's heading, from the layout's place."""
+    """The states of Point, whose joints are along the layout's heading and count from the layout's place."""
     steps = recording.arrays["qpos"].shape[1] - 1
     turn = np.repeat([layout["_agent_rot"] for layout in recording.layouts], steps)
     place = np.repeat([layout["agent"] for layout in recording.layouts], steps, axis=0)
@@ -75,6 +71,7 @@ def _point(recording: Recording, after: bool) -> PointState:
 
 
 def _car(recording: Recording, after: bool) -> CarState:
+    """The states of Car, which MuJoCo keeps as they are."""
     qpos, qvel = (jnp.asarray(recording.rows(name, after=after)) for name in ("qpos", "qvel"))
     return CarState(
         position=qpos[:, :2],
@@ -89,8 +86,11 @@ def _car(recording: Recording, after: bool) -> CarState:
     )
 
 
+_ROBOT_STATES: dict[str, Callable[[Recording, bool], Any]] = {Point.name: _point, Car.name: _car}
+
+
 def _bodies(recording: Recording, after: bool) -> physics.Bodies:
-    """All free joints but the robot's, in the order of the model."""
+    """The movable bodies: all free joints but the robot's, in the order of the model."""
     joints = [joint for joint in recording.meta["joint_names"] if joint[3] == _FREE_JOINT and joint[0] != "agent"]
     qpos, qvel = recording.rows("qpos", after=after), recording.rows("qvel", after=after)
     pose = [qpos[:, None, start : start + _POSE] for _, start, _, _ in joints]
@@ -109,7 +109,7 @@ def _objects(recording: Recording, env: NavigationEnv, bodies: physics.Bodies, a
     count = len(bodies.position)
     objects: dict[str, Any] = {}
     for kind in env.task.kinds:
-        if movable_kind(kind):
+        if kind.solid == "movable":
             objects[kind.name] = bodies.position[..., :2]
         elif kind.name == "goal":
             objects[kind.name] = jnp.asarray(recording.rows("goal_pos", after=after))[:, None, :2]
@@ -121,17 +121,17 @@ def _objects(recording: Recording, env: NavigationEnv, bodies: physics.Bodies, a
 
 
 def worlds(recording: Recording, env: NavigationEnv, *, after: bool) -> World:
-    """The recorded states before or after each step, leading axis `[R]`; nothing touches, no acceleration is known."""
+    """The recorded states before or after each step, leading axis `[R]`, without touches and accelerations."""
     bodies = _bodies(recording, after)
     count, steps = len(bodies.position), recording.arrays["qpos"].shape[1] - 1
     objects = _objects(recording, env, bodies, after)
-    solid = [kind.count for kind in env.task.kinds if kind.name in ("buttons", "pillars")]
+    obstacles = sum(kind.count for kind in env.task.kinds if kind.solid == "fixed")
     named = ("goal_button", "timer") if env.task.has("buttons") else ()
     return World(
-        robot=(_car if recording.is_car else _point)(recording, after),
+        robot=_ROBOT_STATES[env.robot.name](recording, after),
         objects=objects,
         bodies=bodies,
-        touch=physics.Touch(jnp.zeros((count, sum(solid)), bool), jnp.zeros(bodies.position.shape[:2], bool)),
+        touch=physics.Touch(jnp.zeros((count, obstacles), bool), jnp.zeros(bodies.position.shape[:2], bool)),
         memory={name: jnp.asarray(recording.rows(name, after=after), jnp.int32) for name in named},
         steps=jnp.asarray(np.tile(np.arange(steps) + int(after), count // steps), jnp.int32),
         key=jnp.zeros((count, 2), jnp.uint32),

@@ -1,7 +1,7 @@
 """Movable bodies: gremlins on their welds, vases and the push box on the floor.
 
-m bodies, g boxes a body. Velocities are linear in the world frame and angular in the body's own, as in MuJoCo.
-Functions of one body take arrays with further axes (environments) behind those named.
+Notation: m bodies, g boxes per body. Velocities are linear in the world frame and angular in the body's own frame, as
+in MuJoCo. Functions of one body take arrays with further axes (environments) behind those named.
 """
 
 from dataclasses import dataclass, replace
@@ -18,21 +18,22 @@ from envs.physics.linalg import aligned, cross, dot, to_world
 GRAVITY = 9.81
 _WELD_STIFFNESS, _WELD_DAMPING = reference_gains(damping_ratio=1.5)
 WELD_HEIGHT = 0.1  # m, how far the target is lifted above the body's place
+_LIGHT = 0.001  # kg/m^3
 
 
 @dataclass(frozen=True)
 class BodyKind:
-    """What all movable bodies of a scene have in common; boxes are upright in the body's frame."""
+    """What all movable bodies of a scene have in common; their boxes are upright in the body's frame."""
 
     mass: float  # kg
     inertia: tuple[float, float, float]  # kg m^2 about the body's axes
     offsets: tuple[tuple[float, float, float], ...]  # g centers of boxes, m
     halves: tuple[tuple[float, float, float], ...]  # g half extents, m
-    travel: float | None = None  # m, radius of the circle that a weld carries it round on; None: it has no weld
+    travel: float | None = None  # m, radius of the circle that a weld carries it around; None: it has no weld
 
     @property
     def welded(self) -> bool:
-        """Whether a weld holds it."""
+        """Whether a weld holds the body."""
         return self.travel is not None
 
     @property
@@ -42,13 +43,13 @@ class BodyKind:
 
     @property
     def extent(self) -> tuple[float, float, float]:
-        """Half extents (m) of the box that holds the body."""
+        """Half extents (m) of the box that contains the body."""
         x, y, z = np.max(np.abs(np.array(self.offsets)) + np.array(self.halves), axis=0)
         return float(x), float(y), float(z)
 
     @property
     def rest_height(self) -> float:
-        """Height (m) of the center at rest: on the floor, sunk in until the soft contacts carry the weight."""
+        """Height (m) of the center at rest on the floor, sunk in until the soft contacts carry the weight."""
         stiffness, _ = reference_gains()
         edges, depth = 40 * len(self.halves), 0.0
         for _ in range(50):
@@ -71,25 +72,20 @@ def _solid(
     return BodyKind(sum(masses), (float(x), float(y), float(z)), offsets, halves)
 
 
-def vase() -> BodyKind:
-    """A light cube on the floor."""
-    return _solid(0.001, ((0.0, 0.0, 0.0),), ((0.1, 0.1, 0.1),))
+def cube(half: float, travel: float | None = None) -> BodyKind:
+    """A light cube of half side `half` (m), on the floor or carried by a weld around a circle of `travel` (m)."""
+    return replace(_solid(_LIGHT, ((0.0, 0.0, 0.0),), ((half, half, half),)), travel=travel)
 
 
-def gremlin(travel: float = 0.35) -> BodyKind:
-    """A light cube that a weld carries round on a circle of radius `travel` (m)."""
-    return replace(vase(), travel=travel)
-
-
-def push_box(half: float = 0.2, density: float = 0.001) -> BodyKind:
-    """A cube with a post at each corner."""
+def push_box(half: float, density: float) -> BodyKind:
+    """A cube of half side `half` (m) and `density` (kg/m^3) with a post at each corner."""
     post = (half / 2, half / 2, half)
     corners = tuple((x * half, y * half, 0.0) for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)))
     return _solid(density, ((0.0, 0.0, 0.0), *corners), ((half, half, half), *([post] * 4)))
 
 
 class Bodies(struct.PyTreeNode):
-    """Pose and motion of m bodies; one body where the leading axis is missing."""
+    """Pose and motion of m bodies, or of one body where the leading axis is missing."""
 
     position: jax.Array  # [m, 3] m
     rotation: jax.Array  # [m, 4] unit quaternions
@@ -100,12 +96,12 @@ class Bodies(struct.PyTreeNode):
 
 
 def at_rest(kind: BodyKind, places: jax.Array, yaws: jax.Array) -> Bodies:
-    """Bodies standing at `places` `[m, 2]`, turned by `yaws` `[m]`."""
+    """Bodies standing at `places` `[m, 2]`, rotated by `yaws` `[m]` (rad)."""
     height = kind.halves[0][2] if kind.welded else kind.rest_height
     position = jnp.concatenate([places, jnp.full_like(places[:, :1], height)], axis=1)
-    turned = quaternion.from_yaw(yaws)
+    rotation = quaternion.from_yaw(yaws)
     zero = jnp.zeros_like(position)
-    return Bodies(position, turned, zero, zero, position, turned)
+    return Bodies(position, rotation, zero, zero, position, rotation)
 
 
 def boxes(kind: BodyKind, body: Bodies, origin: jax.Array) -> Box:
@@ -117,13 +113,13 @@ def boxes(kind: BodyKind, body: Bodies, origin: jax.Array) -> Box:
 
 
 def weld_target(travel: float, body: Bodies, time: jax.Array) -> jax.Array:
-    """Where the weld of one body, `travel` (m) round, pulls its center at `time` `[]` (s) after the reset, `[3]`."""
+    """Where the weld of one body, on a circle of radius `travel` (m), pulls its center at `time` `[]` (s), `[3]` m."""
     lift = jnp.full_like(time, WELD_HEIGHT)
     return body.home + jnp.stack([travel * jnp.sin(time), travel * jnp.cos(time), lift])
 
 
 def quadratic(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mass matrix `[6, 6]` and force `[6]` of one body without contacts: gravity, gyroscopic torque and its weld."""
+    """Mass matrix `[6, 6]` and force `[6]` of one body without contacts: gravity, gyroscopic torque and weld."""
     like = body.angular
     inertia = aligned(kind.inertia, like, 1)
     weight = jnp.broadcast_to(aligned([0.0, 0.0, -GRAVITY * kind.mass], like, 1), like.shape)
@@ -144,8 +140,8 @@ def quadratic(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array,
 def _weld(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, ...]:
     """Stiffness D `[]`, J'aref of position and of orientation `[3]` each, and the orientation error `[3]`.
 
-    2.3.3 scales all six rows by the inverse mass. A row's Jacobian is -1 for the position and -(w - e x) / 2 for the
-    orientation, with (w, e) the quaternion from the body to the target.
+    MuJoCo 2.3.3 scales all six rows by the inverse mass. A row's Jacobian is -1 for the position and -(w - e x) / 2 for
+    the orientation, where (w, e) is the quaternion from the body to the target.
     """
     assert kind.travel is not None
     gap = weld_target(kind.travel, body, time) - body.position
@@ -159,7 +155,7 @@ def _weld(kind: BodyKind, body: Bodies, time: jax.Array) -> tuple[jax.Array, ...
 
 
 def free_acceleration(kind: BodyKind, body: Bodies, time: jax.Array) -> jax.Array:
-    """Acceleration `[6]` of one welded body that touches nothing; in closed form, as its inertia is a multiple of 1."""
+    """Acceleration `[6]` of one welded body that touches nothing, in closed form: its inertia is a multiple of 1."""
     stiffness, pull, turn, error = _weld(kind, body, time)
     weight = aligned([0.0, 0.0, -GRAVITY * kind.mass], pull, 1)
     linear = (weight + stiffness * pull) / (kind.mass + stiffness)

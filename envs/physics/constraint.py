@@ -1,7 +1,7 @@
 """What touches what in one environment, put together as the solver's problem.
 
-n degrees of freedom of the robot, k bodies with 6 each, o obstacles, c contacts. Positions are relative to the
-robot's origin. Further axes of all arrays (environments) come behind those named.
+Notation: n degrees of freedom of the robot, k bodies with 6 each, o obstacles, s shapes, g boxes of a body, c contacts.
+Positions are relative to the robot's origin. Further axes of all arrays (environments) come behind those named.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import numpy as np
 
 from envs.physics import collision
 from envs.physics.bodies import Bodies, BodyKind, boxes, quadratic
-from envs.physics.collision_boxes import SLOTS, all_box_box
+from envs.physics.collision_boxes import SLOTS, box_box_pairs
 from envs.physics.constraint_rows import (
     Rows,
     at_parts,
@@ -35,7 +35,7 @@ from envs.physics.scene import Scene
 
 
 def _placed(frames: Frames, shapes: Shapes) -> tuple[jax.Array, jax.Array]:
-    """Centers `[s, 3]` and axes `[s, 3, 3]` of shapes."""
+    """The centers `[s, 3]` and axes `[s, 3, 3]` of shapes."""
     axes, origin = take(frames.axes, shapes.part), take(frames.origin, shapes.part)
     offset = aligned(shapes.offset, origin[0], 1)
     return origin + jax.vmap(to_world)(axes, offset), axes
@@ -47,7 +47,7 @@ def _robot_boxes(frames: Frames, shapes: Shapes) -> Box:
 
 
 def _each(pair: Callable[..., Contacts], first: tuple[Any, ...], second: Any) -> Contacts:
-    """`pair` for all combinations of the leading axes of `first` and of `second`, as one list, `first` slowest."""
+    """`pair` for all combinations of the leading axes of `first` and `second`, as one list, `first` slowest."""
     every = jax.vmap(jax.vmap(pair, (*[None] * len(first), 0)), (*[0] * len(first), None))(*first, second)
     return Contacts(*(flat(leaf, 3) for leaf in every))
 
@@ -57,7 +57,7 @@ def _listed(*groups: Contacts) -> Contacts:
 
 
 def _wheels(frames: Frames, shapes: Shapes) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Hubs, axes and sizes."""
+    """The hubs, axes and sizes of the wheels."""
     hubs, axes = _placed(frames, shapes)
     return hubs, axes, jnp.asarray(shapes.size, hubs.dtype)
 
@@ -69,8 +69,8 @@ def _obstacle_contacts(scene: Scene, robot: RobotModel, frames: Frames, obstacle
     radius = jnp.asarray(scene.obstacle_radius, centers.dtype)
 
     def beside(obstacle: jax.Array, center: jax.Array) -> jax.Array:
-        """A pillar is round about the height of whatever touches it."""
-        return obstacle if scene.obstacle == "button" else jnp.concatenate([obstacle[:2], center[2:]])
+        """The center of what is touched: a cylinder counts as a sphere at the height of whatever touches it."""
+        return obstacle if scene.obstacle_shape == "sphere" else jnp.concatenate([obstacle[:2], center[2:]])
 
     def ball(center: jax.Array, own: jax.Array, obstacle: jax.Array) -> Contacts:
         return collision.sphere_sphere(center, own, beside(obstacle, center), radius)
@@ -92,10 +92,10 @@ def _obstacle_contacts(scene: Scene, robot: RobotModel, frames: Frames, obstacle
 
 
 def _shape_table(robot: RobotModel, boxes_repeated: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Parts and frictions of all shapes, spheres first, then boxes (each several times), then wheels."""
-    sorts = [(robot.spheres, 1), (robot.boxes, boxes_repeated)] + ([(robot.wheels, 1)] if robot.wheels else [])
-    part = np.concatenate([np.repeat(shapes.part, times) for shapes, times in sorts])
-    friction = np.concatenate([np.repeat(shapes.friction, times, axis=0) for shapes, times in sorts])
+    """The parts and frictions of all shapes: spheres, then boxes (each several times), then wheels."""
+    groups = [(robot.spheres, 1), (robot.boxes, boxes_repeated)] + ([(robot.wheels, 1)] if robot.wheels else [])
+    part = np.concatenate([np.repeat(shapes.part, times) for shapes, times in groups])
+    friction = np.concatenate([np.repeat(shapes.friction, times, axis=0) for shapes, times in groups])
     return part, np.maximum(friction, ROUGH)
 
 
@@ -107,12 +107,12 @@ def _obstacle_rows(scene: Scene, robot: RobotModel, frames: Frames, obstacles: j
 
 
 def _body_contacts(robot: RobotModel, frames: Frames, solids: Box) -> Contacts:
-    """Contacts of every shape with each of the g boxes of one body: of spheres, SLOTS a pair of boxes, of wheels."""
+    """Contacts of every shape with each of the g boxes of one body, of which a pair of boxes has SLOTS."""
     centers, _ = _placed(frames, robot.spheres)
     radii = jnp.asarray(robot.spheres.size[:, 0], centers.dtype)
     groups = [
         _each(collision.sphere_box, (centers, radii), solids),
-        all_box_box(_robot_boxes(frames, robot.boxes), solids),
+        box_box_pairs(_robot_boxes(frames, robot.boxes), solids),
     ]
     if robot.wheels is not None:
         groups.append(_each(collision.wheel_box, _wheels(frames, robot.wheels), solids))
@@ -120,7 +120,7 @@ def _body_contacts(robot: RobotModel, frames: Frames, solids: Box) -> Contacts:
 
 
 def _touch_rows(scene: Scene, robot: RobotModel, frames: Frames, body: Bodies, origin: jax.Array) -> Rows:
-    """Contacts of the robot with one body, the first few that are real; the jacobian has n + 6 columns."""
+    """The first few real contacts of the robot with one body; the Jacobian has n + 6 columns."""
     assert scene.body is not None
     contacts = _body_contacts(robot, frames, boxes(scene.body, body, origin))
     part, friction = (np.repeat(table, len(scene.body.halves), axis=0) for table in _shape_table(robot, SLOTS))
@@ -128,7 +128,7 @@ def _touch_rows(scene: Scene, robot: RobotModel, frames: Frames, body: Bodies, o
     known = aligned(np.column_stack([np.eye(parts)[part], friction]), contacts.distance, 1)
     known = jnp.broadcast_to(known, (*known.shape[:2], *contacts.distance.shape[1:]))
     values = jnp.concatenate([contacts.position, contacts.normal, known], axis=1)
-    distance, values = compress(contacts.distance, values, slots=scene.touch_slots)
+    distance, values = compress(contacts.distance, values, slots=scene.contact_slots)
     # An unused slot has no normal of its own.
     normal = jnp.where((distance > 0)[:, None], aligned([1.0, 0.0, 0.0], body.position, 1), values[:, 3:6])
     share, contacts = values[:, 6 : 6 + parts], Contacts(distance, values[:, :3], normal)
@@ -139,7 +139,7 @@ def _touch_rows(scene: Scene, robot: RobotModel, frames: Frames, body: Bodies, o
 
 
 def ground_rows(kind: BodyKind, body: Bodies) -> Rows:
-    """Contacts of one body with the floor; the jacobian has 6 columns."""
+    """Contacts of one body with the floor; the Jacobian has 6 columns."""
     origin = jnp.zeros_like(body.position)
     contacts = jax.vmap(collision.floor_box)(boxes(kind, body, origin))
     contacts = Contacts(*(flat(leaf, 2) for leaf in contacts))
@@ -147,7 +147,7 @@ def ground_rows(kind: BodyKind, body: Bodies) -> Rows:
 
 
 def _block_rows(scene: Scene, body: Bodies, obstacles: jax.Array, origin: jax.Array) -> Rows:
-    """Contacts of one body with the pillars; the jacobian has 6 columns."""
+    """Contacts of one body with the pillars; the Jacobian has 6 columns."""
     assert scene.body is not None
 
     def pair(box: Box, obstacle: jax.Array) -> Contacts:
@@ -158,7 +158,7 @@ def _block_rows(scene: Scene, body: Bodies, obstacles: jax.Array, origin: jax.Ar
 
 
 def robot_floor_rows(robot: RobotModel, frames: Frames, height: jax.Array) -> Rows:
-    """Contacts of wheels and of spheres with the floor, `height` `[]` m below the robot's origin."""
+    """Contacts of wheels and spheres with the floor, `height` `[]` (m) below the robot's origin."""
     assert robot.wheels is not None
     hubs, axes = _placed(frames, robot.wheels)
     centers, _ = _placed(frames, robot.spheres)
@@ -173,7 +173,7 @@ def robot_floor_rows(robot: RobotModel, frames: Frames, height: jax.Array) -> Ro
 
 
 def _for_bodies(rows: Callable[[Bodies], Rows], bodies: Bodies) -> Rows:
-    """`rows` of each body; of a single one without vmap, which would compute both branches of conditionals."""
+    """The `rows` of each body; without `vmap` for a single one, as that would compute both branches of conditionals."""
     if bodies.position.shape[0] > 1:
         return jax.vmap(rows)(bodies)
     return Rows(*(leaf[None] for leaf in rows(jax.tree.map(lambda leaf: leaf[0], bodies))))
@@ -182,7 +182,7 @@ def _for_bodies(rows: Callable[[Bodies], Rows], bodies: Bodies) -> Rows:
 def contact_rows(
     scene: Scene, robot: RobotModel, frames: Frames, origin: jax.Array, bodies: Bodies, obstacles: jax.Array
 ) -> tuple[Rows, jax.Array, jax.Array]:
-    """All contacts with k `bodies` and `obstacles` `[o, 3]`, and which of both are touched, bool `[o]` and `[k]`.
+    """All contacts with k `bodies` and `obstacles` `[o, 3]`, and which of them are touched, bool `[o]` and `[k]`.
 
     `origin` `[3]` is the robot's place in the world.
     """
@@ -204,7 +204,7 @@ def contact_rows(
         if not scene.body.welded:
             alone = jax.vmap(partial(ground_rows, scene.body))(bodies)
             groups.append(spread(in_slots(alone, slots, 0), size, 0))
-        if obstacles.shape[0] and scene.obstacle == "pillar":
+        if obstacles.shape[0] and scene.obstacle_shape == "cylinder":
             blocked = jax.vmap(lambda body: _block_rows(scene, body, obstacles, origin))(bodies)
             groups.append(spread(in_slots(blocked, slots, 0), size, 0))
     return joined(groups), hits, bumps
@@ -213,7 +213,7 @@ def contact_rows(
 def smooth_terms(
     scene: Scene, robot: RobotModel, state: object, action: jax.Array, bodies: Bodies, time: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Mass matrix `[n + 6k, n + 6k]`, force and velocity `[n + 6k]` of a robot and k bodies, without contacts."""
+    """Mass matrix `[n + 6k, n + 6k]`, force and velocity `[n + 6k]` of a robot and k bodies without contacts."""
     velocity, force = robot.velocity(state), robot.forces(state, action)
     mass = aligned(robot.mass, force, 1)
     mass = jnp.broadcast_to(mass, (*mass.shape[:2], *force.shape[1:]))

@@ -1,8 +1,8 @@
 """One env step of a robot among obstacles and movable bodies, for one environment; vmap for more.
 
-o obstacles, m bodies, of which the robot may touch k at once. Most environments touch nothing most of the time, so
-the solver runs only for those whose robot is near something, gathered by `gate`; likewise for a body that slides on
-its own.
+Notation: N environments, o obstacles, m bodies, of which the robot may touch k at once. Most environments touch nothing
+most of the time, so the solver runs only for those whose robot is near something, compacted into chunks. The same goes
+for bodies that slide on their own.
 """
 
 from collections.abc import Callable
@@ -10,15 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from envs.batching.compaction import only_where
+from envs.batching.compaction import compacted
 from envs.batching.control_flow import repeat
-from envs.geometry import rotate
 from envs.physics import bodies as movable
-from envs.physics import quaternion
 from envs.physics.bodies import Bodies
+from envs.physics.broad_phase import Surroundings, gaps
 from envs.physics.constraint import contact_rows, ground_rows, smooth_terms
 from envs.physics.constraint_rows import as_problem, joined
 from envs.physics.linalg import add_up, aligned, apply
@@ -26,11 +24,8 @@ from envs.physics.newton import minimize
 from envs.physics.robot import RobotModel
 from envs.physics.scene import Scene
 
-SUBSTEPS = 10
-NEAREST_OBSTACLES = 2
+NEAREST_OBSTACLES = 2  # that a robot can touch at once
 _BODY_ITERATIONS = 4
-_LEEWAY = 0.002  # m, on top of what speeds allow in a step
-_SPIN = 5.0  # rad/s, up to which a robot may turn within a step
 _STILL = 1e-5  # m/s, and a tenth of the rad/s, below which a body on the floor is at rest
 
 
@@ -41,63 +36,15 @@ class Touch(NamedTuple):
     bodies: jax.Array  # bool [m]
 
 
-class Scenery(NamedTuple):
-    """Everything but the robot."""
-
-    bodies: Bodies
-    obstacles: jax.Array  # [o, 2] m
-
-
 Step = Callable[[Any, Bodies, jax.Array, jax.Array, jax.Array], tuple[Any, Bodies, Touch]]
 
 
-def _circles(robot: RobotModel, state: Any, duration: float) -> tuple[jax.Array, jax.Array]:
-    """Circles `[q, 2]` that cover the robot and their radii `[q]`, larger by how far they may get in `duration` (s)."""
-    offset = np.array([circle[:2] for circle in robot.outline])
-    lever, radius = np.linalg.norm(offset, axis=1), np.array([circle[2] for circle in robot.outline])
-    motion = robot.velocity(state)
-    speed = jnp.sqrt(jnp.sum(jnp.square(motion[:2])))
-    spin = jnp.maximum(jnp.abs(motion[robot.spin]), _SPIN)
-    centers = robot.origin(state)[:2] + rotate(jnp.asarray(offset, speed.dtype), state.yaw)
-    return centers, radius + _LEEWAY + duration * (speed + spin * lever)
-
-
-def _gaps(
-    scene: Scene, robot: RobotModel, state: Any, scenery: Scenery, duration: float
-) -> tuple[jax.Array, jax.Array]:
-    """Room (m) left at least before the robot could touch obstacles `[o]` and bodies `[m]` within `duration` (s)."""
-    centers, radii = _circles(robot, state, duration)
-    apart = jnp.sqrt(jnp.sum(jnp.square(scenery.obstacles[:, None] - centers), axis=-1))
-    to_obstacles = jnp.min(apart - radii, axis=1) - scene.obstacle_radius
-    if scene.body is None:
-        return to_obstacles, jnp.zeros(0)
-    kind = scene.body
-
-    def gap(body: Bodies) -> jax.Array:
-        turn = quaternion.matrix(body.rotation)
-        lean = kind.extent[2] * jnp.sqrt(jnp.sum(jnp.square(turn[2, :2])))
-        away = centers - body.position[:2]
-        local = jnp.abs(away[:, :1] * turn[0, :2] + away[:, 1:] * turn[1, :2])
-        local = local - jnp.asarray(kind.extent[:2], turn.dtype)
-        drift = duration * jnp.sqrt(jnp.sum(jnp.square(body.velocity[:2])))
-        apart = jnp.sqrt(jnp.sum(jnp.square(jnp.maximum(local, 0)), axis=-1))
-        return jnp.min(apart - radii) - lean - drift
-
-    return to_obstacles, jax.vmap(gap)(scenery.bodies)
-
-
-def in_reach(scene: Scene, robot: RobotModel, state: Any, bodies: Bodies, obstacles: jax.Array) -> jax.Array:
-    """Whether the robot may touch anything but the floor within one env step, `[]`: elsewhere its motion is free."""
-    gaps = _gaps(scene, robot, state, Scenery(bodies, obstacles), SUBSTEPS * robot.timestep)
-    return jnp.any(jnp.concatenate(gaps) < 0)
-
-
-def _nearest(gaps: jax.Array, count: int) -> jax.Array:
-    """Which of `gaps` `[m, N]` is the smallest, the next and so on, bool `[count, m, N]`."""
-    chosen = jnp.zeros((0, *gaps.shape), bool)
+def _nearest(room: jax.Array, count: int) -> jax.Array:
+    """Which of `room` `[m, N]` is the smallest, the second smallest and so on, bool `[count, m, N]`."""
+    chosen = jnp.zeros((0, *room.shape), bool)
     for _ in range(count):
-        least = jnp.arange(gaps.shape[0])[:, None] == jnp.argmin(gaps, axis=0)
-        chosen, gaps = jnp.concatenate([chosen, least[None]]), jnp.where(least, jnp.inf, gaps)
+        least = jnp.arange(room.shape[0])[:, None] == jnp.argmin(room, axis=0)
+        chosen, room = jnp.concatenate([chosen, least[None]]), jnp.where(least, jnp.inf, room)
     return chosen
 
 
@@ -118,7 +65,7 @@ class _Inputs(NamedTuple):
     """What the step of N environments starts from, N along the last axis of everything."""
 
     state: Any
-    scenery: Scenery
+    surroundings: Surroundings
     gaps: tuple[jax.Array, jax.Array]  # [o, N], [m, N]
     alone: Bodies  # after the step, where untouched
     action: jax.Array
@@ -130,8 +77,8 @@ def _together(
 ) -> Callable[[_Inputs], tuple[Any, Bodies, Touch]]:
     """The step of robots with their `slots` nearest bodies and `beside` nearest obstacles, solved in every substep.
 
-    Each solution starts the next one. A robot on wheels always touches the floor; it has an extra one first to start
-    from.
+    Each solution is where the next one starts. A robot on wheels always touches the floor: it gets an extra solution
+    first, so that even the first substep starts from one.
     """
     lead = 0 if robot.wheels is None else 1
     iterations = max(robot.iterations, scene.iterations)
@@ -149,7 +96,7 @@ def _together(
 
     def step(inputs: _Inputs) -> tuple[Any, Bodies, Touch]:
         first, chosen = _nearest(inputs.gaps[0], beside), _nearest(inputs.gaps[1], slots)
-        near = _taken(inputs.scenery.obstacles, first)
+        near = _taken(inputs.surroundings.obstacles, first)
 
         def substep(index: jax.Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
             state, picked, start, _, _ = carry
@@ -166,7 +113,7 @@ def _together(
         items = near.shape[-1]
         start = jnp.zeros((size + 6 * slots, items), near.dtype)
         none = jnp.zeros((beside, items), bool), jnp.zeros((slots, items), bool)
-        picked = jax.tree.map(lambda leaf: _taken(leaf, chosen), inputs.scenery.bodies)
+        picked = jax.tree.map(lambda leaf: _taken(leaf, chosen), inputs.surroundings.bodies)
         carry = (inputs.state, picked, start, *none)
         state, picked, _, hits, bumps = lax.fori_loop(-lead, substeps + 1, substep, carry)
         bodies = jax.tree.map(lambda leaf, new: _put_back(leaf, chosen, new), inputs.alone, picked)
@@ -177,7 +124,7 @@ def _together(
 
 
 def carried(scene: Scene, body: Bodies, time: jax.Array, timestep: float, substeps: int) -> Bodies:
-    """A welded body that touches nothing, `substeps` of `timestep` (s) later."""
+    """The state of a welded body that touches nothing, `substeps` of `timestep` (s) later."""
     assert scene.body is not None
     kind = scene.body
 
@@ -188,7 +135,7 @@ def carried(scene: Scene, body: Bodies, time: jax.Array, timestep: float, subste
 
 
 def _sliding(scene: Scene, timestep: float, substeps: int) -> Callable[[Bodies], Bodies]:
-    """One step of bodies (along the last axis) that touch nothing but the floor."""
+    """The step of bodies (along the last axis) that touch nothing but the floor."""
     assert scene.body is not None
     kind = scene.body
 
@@ -213,25 +160,26 @@ def _moving(bodies: Bodies) -> jax.Array:
     return (linear > _STILL) | (jnp.max(jnp.abs(bodies.angular), axis=1) > 10 * _STILL)
 
 
-def make_step(robot: RobotModel, scene: Scene, substeps: int = SUBSTEPS, *, chunk: int = 64) -> Step:
+def make_step(robot: RobotModel, scene: Scene, substeps: int, *, chunk: int = 64) -> Step:
     """The step `(state, bodies, obstacles [o, 2], action [A], time []) -> (state, bodies, Touch)` of one environment.
 
-    `action` is in -1..1, `time` in s since the reset; `bodies` are `scene.bodies` many. Solvers run on `chunk`
-    environments at a time. A step has `substeps` of the robot's timestep.
+    It consists of `substeps` of the robot's timestep. `action` is in -1..1, `time` in s since the reset, and there are
+    `scene.bodies` bodies. Solvers run on `chunk` environments at a time, with one solver for each number of bodies
+    within reach.
     """
     beside = min(NEAREST_OBSTACLES, scene.obstacles)
-    tiers = {(slots, beside) for slots in range(scene.together + 1)}
+    tiers = {(slots, beside) for slots in range(scene.touchable + 1)}
     rolls = robot.wheels is not None
     tiers = tiers | {(0, 0)} if rolls else tiers - {(0, 0)}
-    solvers = {tier: only_where(_together(scene, robot, *tier, substeps), chunk) for tier in sorted(tiers)}
+    solvers = {tier: compacted(_together(scene, robot, *tier, substeps), chunk) for tier in sorted(tiers)}
     loose = scene.body is not None and not scene.body.welded
-    slide = only_where(_sliding(scene, robot.timestep, substeps), chunk) if loose else None
+    slide = compacted(_sliding(scene, robot.timestep, substeps), chunk) if loose else None
 
     def step(
         state: Any, bodies: Bodies, obstacles: jax.Array, action: jax.Array, time: jax.Array
     ) -> tuple[Any, Bodies, Touch]:
-        scenery = Scenery(bodies, obstacles)
-        to_obstacles, to_bodies = _gaps(scene, robot, state, scenery, substeps * robot.timestep)
+        surroundings = Surroundings(bodies, obstacles)
+        to_obstacles, to_bodies = gaps(scene, robot, state, surroundings, substeps * robot.timestep)
         near = to_bodies < 0
         if slide is not None:
             alone = jax.vmap(slide)(_moving(bodies) & ~near, bodies, bodies)
@@ -241,11 +189,12 @@ def make_step(robot: RobotModel, scene: Scene, substeps: int = SUBSTEPS, *, chun
             alone = bodies
         none = Touch(jnp.zeros(scene.obstacles, bool), jnp.zeros(scene.bodies, bool))
         outcome = state if rolls else robot.coast(state, action, substeps), alone, none
-        count = jnp.minimum(jnp.sum(near), scene.together)
+        count = jnp.minimum(jnp.sum(near), scene.touchable)
         blocked = (count > 0) | jnp.any(to_obstacles < 0)
+        inputs = _Inputs(state, surroundings, (to_obstacles, to_bodies), alone, action, time)
         for (slots, obstructed), solver in solvers.items():
             active = (count == slots) & (blocked if obstructed or slots else ~blocked)
-            outcome = solver(active, _Inputs(state, scenery, (to_obstacles, to_bodies), alone, action, time), outcome)
+            outcome = solver(active, inputs, outcome)
         return outcome
 
     return step

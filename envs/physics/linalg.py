@@ -1,8 +1,8 @@
-"""Small vectors and matrices, component axes first.
+"""Small vectors and matrices, component axes first, and rotations in the plane.
 
 Every array may have further axes behind those named, of many bodies or environments: in this order every operation runs
-on full vectors. For the same reason sums are written out, as XLA's reductions on a CPU are not vectorized over the axes
-behind the one they sum over; and so are products, as accelerators round what they multiply as matrices to 10 bits.
+on full vectors. For the same reason sums are written out, since XLA's reductions on a CPU are not vectorized over the
+axes behind the one they sum over; so are products, since accelerators round what they multiply as matrices to 10 bits.
 """
 
 import jax
@@ -31,6 +31,16 @@ def cross(left: jax.Array, right: jax.Array) -> jax.Array:
     return jnp.stack([b * z - c * y, c * x - a * z, a * y - b * x])
 
 
+def rotate(vectors: jax.Array, angle: jax.Array, axis: int = 0) -> jax.Array:
+    """Plane vectors, whose two components lie along `axis`, rotated by `angle` (rad), of the shape of the other axes.
+
+    `[2, ...]` by default; `axis=-1` takes vectors `[..., 2]`.
+    """
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    x, y = jnp.moveaxis(vectors, axis, 0)
+    return jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=axis)
+
+
 def product(left: jax.Array, right: jax.Array) -> jax.Array:
     """The matrix product `[i, j, ...]` of `[i, 3, ...]` and `[3, j, ...]`."""
     return left[:, :1] * right[0] + left[:, 1:2] * right[1] + left[:, 2:3] * right[2]
@@ -55,7 +65,7 @@ def apply(matrix: jax.Array, vector: jax.Array) -> jax.Array:
 
 
 def add_up(terms: jax.Array) -> jax.Array:
-    """The sum `[...]` of `terms` `[m, ...]`, by halves; of many on an accelerator by a reduction."""
+    """The sum `[...]` of `terms` `[m, ...]`, by halves; an accelerator reduces where there are many terms."""
     if terms.shape[0] > _WRITTEN_OUT and on_accelerator():
         return jnp.sum(terms, axis=0)
     while terms.shape[0] > 1:

@@ -1,10 +1,11 @@
-"""The iterations of `envs.physics.newton` as one kernel, for GPUs that Pallas compiles for by way of Triton.
+"""The iterations of `envs.physics.newton` as one kernel, for GPUs that Pallas compiles for through Triton.
 
-As separate operations an iteration takes some thirty, each of which costs microseconds to start however few the
-environments. Here a warp keeps an environment's whole problem in registers and stops when it is solved.
-n degrees of freedom, e edges, N environments; n and e are filled up to the next power of two.
+An iteration takes about thirty separate operations, each of which costs microseconds to start, however few environments
+there are. Here a warp keeps an environment's whole problem in registers and stops when it is solved.
 
-JAX means to drop Pallas by way of Triton one day: then importing this fails, and `newton` makes do with operations.
+JAX plans to drop Triton from Pallas. Then importing this module fails, and `newton` falls back on operations.
+
+Notation: n degrees of freedom, e edges, N environments; n and e are padded to the next power of two.
 """
 
 from functools import partial
@@ -16,7 +17,7 @@ from jax import lax
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
-LEAST = 16  # along each side of a matrix product
+MIN_SIDE = 16  # of a matrix product
 
 
 def run_newton(
@@ -33,12 +34,12 @@ def run_newton(
 ) -> jax.Array:
     """The minimum `[n, N]` of 1/2 a' M a - b' a + 1/2 sum min(E a + o, 0)^2 as `newton.minimize` finds it.
 
-    From `mass` M `[n, n, N]`, `force` b `[n, N]`, `edges` E `[e, n, N]`, `offset` o `[e, N]` and `start` `[n, N]`.
-    `interpret` runs it on any machine, slowly.
+    The arguments are `mass` M `[n, n, N]`, `force` b `[n, N]`, `edges` E `[e, n, N]`, `offset` o `[e, N]` and the
+    `start` `[n, N]`. `interpret` runs the kernel on any machine, slowly.
     """
     size, items = start.shape
-    count, width = _filled(edges.shape[0]), _filled(size)
-    # What is filled in has a mass of its own and edges that nothing moves.
+    count, width = _padded(edges.shape[0]), _padded(size)
+    # The padding has a mass of its own and edges that nothing moves.
     unit = jnp.diag((jnp.arange(width) >= size).astype(mass.dtype))[None]
     arrays = (
         _first(mass, (width, width)) + unit,
@@ -60,12 +61,12 @@ def run_newton(
     return found[:, :size].T
 
 
-def _filled(size: int) -> int:
-    return max(LEAST, 1 << (size - 1).bit_length())
+def _padded(size: int) -> int:
+    return max(MIN_SIDE, 1 << (size - 1).bit_length())
 
 
 def _first(array: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """`array` `[..., N]` as `[N, ...]`, filled up with zeros to `shape`."""
+    """`array` `[..., N]` as `[N, ...]`, padded with zeros to `shape`."""
     missing = [(0, full - have) for full, have in zip(shape, array.shape, strict=False)]
     return jnp.moveaxis(jnp.pad(array, [*missing, (0, 0)]), -1, 0)
 
@@ -85,7 +86,7 @@ def _kernel(
         return jnp.sum(matrix * vector[None, :], axis=1)
 
     def search(base: jax.Array, rise: jax.Array, slope: jax.Array, curve: jax.Array, idle: jax.Array) -> jax.Array:
-        """The step `[]` along a direction, as `newton._line_search`."""
+        """The step `[]` along a direction, as `newton._line_search` finds it."""
 
         def unfinished(carry: tuple[Any, ...]) -> jax.Array:
             return (carry[0] < searches) & ~carry[4]
@@ -120,7 +121,7 @@ def _kernel(
 
 
 def _solve(system: jax.Array, right: jax.Array, size: int) -> jax.Array:
-    """The solution of a positive definite `system`, of which the first `size` rows are not filled in: Gauss-Jordan."""
+    """The solution, by Gauss-Jordan, of a positive definite `system` whose rows from `size` on are padding."""
     order = lax.iota(jnp.int32, system.shape[0])
 
     def column(index: jax.Array, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

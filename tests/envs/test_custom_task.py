@@ -46,6 +46,6 @@ def test_posts_are_visited_in_turn(example: dict) -> None:
 def test_robots_and_solid_kinds_are_checked(example: dict) -> None:
     with pytest.raises(ValueError, match="Point, Car"):
         envs.build(example["patrol"], "Doggo")
-    crowded = example["patrol"].with_kind("posts", name="vases").with_kind("hazards", name="gremlins")
+    crowded = example["patrol"].with_kind("posts", solid="movable").with_kind("hazards", solid="movable")
     with pytest.raises(ValueError, match="one of movable body"):
         envs.build(crowded, "Point")

@@ -10,7 +10,8 @@ from brax.envs.wrappers import training
 from toy import Walk
 
 import envs
-from envs.base import PHASES, select_costs
+from envs.base import select_costs
+from envs.vector import PHASES
 
 IDS = tuple(task_id for task_id in envs.task_ids() if "Velocity" not in task_id and "Car" not in task_id)
 SHORT = 7

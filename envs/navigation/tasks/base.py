@@ -1,6 +1,7 @@
 """What a navigation task is: objects, lidars, a reward, costs, and what changes when a goal is reached.
 
-A task is data plus four pure functions of the world before and after the robot's move. `envs.navigation` does the rest.
+A task is data plus four pure functions of the world before and after the robot's move; `envs.navigation.env` does the
+rest. Notation: n objects or places.
 """
 
 from collections.abc import Mapping
@@ -12,29 +13,28 @@ import jax
 import jax.numpy as jnp
 
 from envs.navigation.layout import Place, Places, resample_place
-from envs.navigation.world import Kind, World
+from envs.navigation.world import ObjectKind, World
 
 
 @dataclass(frozen=True)
 class Task:
     """Base of all tasks; subclasses fill in the reward, the costs and the goal.
 
-    `extents` is half the side of the square objects are placed in (m); `lidars` names the kinds seen, in the order of
-    the observation.
+    `lidars` names the kinds that are seen, in the order of the observation.
     """
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[ObjectKind, ...]
     lidars: tuple[str, ...]
-    extents: float = 1.0
+    extents: float = 1.0  # m, half the side of the square that objects are placed in
     episode_length: int = 1000
-    lidar_distance: float = 3.0
-    reward_limit: float = 10.0
-    agent_keepout: float = 0.4
-    agent_area: tuple[float, float, float, float] | None = None
+    lidar_distance: float = 3.0  # m, from which on nothing is seen
+    reward_limit: float = 10.0  # rewards are clipped to it
+    agent_keepout: float = 0.4  # m
+    agent_area: tuple[float, float, float, float] | None = None  # xmin, ymin, xmax, ymax; None: the whole square
 
     @property
     def cost_names(self) -> tuple[str, ...]:
-        """Names of the cost components, as Safety-Gymnasium's info has them."""
+        """The names of the cost components, as Safety-Gymnasium's info has them."""
         raise NotImplementedError
 
     def begin(self, world: World, key: jax.Array) -> World:
@@ -42,7 +42,7 @@ class Task:
         return world
 
     def reward(self, before: World, after: World) -> jax.Array:
-        """Reward `[]` of the move from `before` to `after`, under the goal of `before`."""
+        """The reward `[]` of the move from `before` to `after`, under the goal of `before`."""
         raise NotImplementedError
 
     def costs(self, world: World) -> Mapping[str, jax.Array]:
@@ -50,12 +50,12 @@ class Task:
         raise NotImplementedError
 
     def advance(self, world: World, key: jax.Array) -> World:
-        """Timers counted down and, where the goal was reached, a new goal."""
+        """The world with timers counted down and, where the goal was reached, a new goal."""
         return world
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What `with_options` takes, and so `envs.make`."""
+        """The names of the options that `with_options` takes, and with it `envs.make`."""
         hazards = ("hazards", "hazard_size") if self.has("hazards") else ()
         return ("episode_length", *hazards, *(("gremlin_travel",) if self.has("gremlins") else ()))
 
@@ -67,7 +67,7 @@ class Task:
         gremlin_travel: float | None = None,
         **fields: Any,
     ) -> "Task":
-        """This task with another number and radius (m) of hazards and circle (m) of gremlins; `fields` replaced."""
+        """This task with another number or radius (m) of hazards, circle (m) of gremlins, and `fields` replaced."""
         changed = replace(self, **fields)
         if hazards is not None:
             changed = changed.with_kind("hazards", count=hazards)
@@ -79,16 +79,16 @@ class Task:
         """This task with `fields` of the kind called `name` replaced."""
         return replace(self, kinds=tuple(replace(kind, **fields) if kind.name == name else kind for kind in self.kinds))
 
-    def kind(self, name: str) -> Kind:
+    def kind(self, name: str) -> ObjectKind:
         """The kind called `name`."""
         return next(kind for kind in self.kinds if kind.name == name)
 
     def has(self, name: str) -> bool:
-        """Whether objects of the kind `name` are in the world."""
+        """Whether there are objects of the kind `name`."""
         return any(kind.name == name for kind in self.kinds)
 
     def seen(self, world: World, name: str) -> jax.Array:
-        """Factor `[]` on the lidar of `name`: 0 while it is blank."""
+        """The factor `[]` on the lidar of `name`: 0 while it is blank."""
         return jnp.ones((), world.robot.position.dtype)
 
     @cached_property
@@ -113,7 +113,7 @@ class Task:
         return jnp.concatenate([world.robot.position[None], *(world.objects[kind.name] for kind in self.kinds)])
 
     def index(self, name: str) -> int:
-        """Place of the first object of the kind `name`."""
+        """The index of the place of the first object of the kind `name`."""
         names = [kind.name for kind in self.kinds]
         return 1 + sum(kind.count for kind in self.kinds[: names.index(name)])
 
@@ -124,7 +124,7 @@ class Task:
 
 
 def distance(first: jax.Array, second: jax.Array) -> jax.Array:
-    """Euclidean distance `[...]` along the last axis."""
+    """The Euclidean distance `[...]` along the last axis."""
     return jnp.sqrt(jnp.sum(jnp.square(first - second), axis=-1))
 
 

@@ -1,4 +1,4 @@
-"""Circle: run along a circle's rim; crossing the walls beside it costs."""
+"""Circle: run along the rim of a circle; crossing the walls beside it costs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from envs.navigation.tasks.base import Task, flag
-from envs.navigation.world import Kind, World
+from envs.navigation.world import ObjectKind, World
 
 WALL = 1.125
 
@@ -20,25 +20,25 @@ class Circle(Task):
 
     @property
     def cost_names(self) -> tuple[str, ...]:
-        """Out of bounds, if there are bounds."""
+        """Being out of bounds, if there are bounds."""
         return ("cost_out_of_boundary",) if self.walls else ()
 
     def reward(self, before: World, after: World) -> jax.Array:
-        """Speed around the center, the more the nearer to the rim."""
+        """The speed around the center, which counts more the nearer the robot is to the rim."""
         (x, y), (u, v) = after.robot.position, after.robot.velocity[:2]
         radius = jnp.sqrt(x**2 + y**2)
         return 0.1 * ((v * x - u * y) / radius) / (1 + jnp.abs(radius - self.kind("circle").size))
 
     def costs(self, world: World) -> Mapping[str, jax.Array]:
-        """Beyond a wall."""
+        """Being beyond a wall."""
         if not self.walls:
             return {}
         return {"cost_out_of_boundary": flag(jnp.abs(world.robot.position[: self.walls]) > WALL, world)}
 
 
 def level(number: int) -> Circle:
-    """Level 0, 1 or 2."""
-    circle = Kind("circle", 1, 1.5, 0.0, area=(0.0, 0.0, 0.0, 0.0))
+    """The task at level 0, 1 or 2."""
+    circle = ObjectKind("circle", 1, 1.5, 0.0, area=(0.0, 0.0, 0.0, 0.0))
     return Circle(
         kinds=(circle,),
         lidars=("circle",),

@@ -1,7 +1,6 @@
 """What the physics does for accelerators computes the same as what it does for CPUs; here both run on a CPU."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,28 +11,12 @@ import pytest
 from newton_problems import problems
 
 import envs
-from envs.batching import compaction, control_flow, work_queue
+from envs.batching import work_queue
 from envs.physics import newton, newton_triton
 from envs.physics.collision_boxes import box_box
 from envs.physics.contact import Box, compress
 from envs.physics.linalg import add_up
 from envs.physics.newton import minimize
-
-
-@pytest.fixture
-def both(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Run a function as for a CPU and as for an accelerator, and compare what it returns."""
-
-    def compare(function: Callable[..., Any], *arguments: Any, tolerance: float = 0.0) -> None:
-        assert not control_flow.on_accelerator()
-        expected = jax.jit(function)(*arguments)
-        monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
-        assert control_flow.on_accelerator() and not control_flow.on_gpu()
-        found = jax.jit(partial(function))(*arguments)
-        monkeypatch.undo()
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=tolerance), found, expected)
-
-    return compare
 
 
 def test_sums_of_many_and_the_first_entries_that_are_real(both) -> None:
@@ -78,18 +61,6 @@ def test_loops_of_different_lengths(both) -> None:
     jobs = jax.random.randint(jax.random.PRNGKey(0), (70,), 1, 60)
     both(run, jobs)
     assert np.all(np.asarray(run(jobs)) == 0)
-
-
-def test_the_gate_takes_more_at_a_time(both) -> None:
-    sizes = []
-
-    def compute(inputs: jax.Array) -> jax.Array:
-        sizes.append(inputs.shape[-1])
-        return inputs * 2
-
-    active = jax.random.bernoulli(jax.random.PRNGKey(0), 0.3, (100,))
-    both(jax.vmap(compaction.only_where(compute, chunk=2)), active, jnp.arange(100.0), -jnp.ones(100))
-    assert sizes == [2, -(-100 // compaction.ACCELERATOR_CHUNKS)]
 
 
 @pytest.mark.slow

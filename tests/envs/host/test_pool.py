@@ -98,7 +98,7 @@ def test_a_failing_environment_begins_a_new_episode_and_no_other_notices(make_po
     np.testing.assert_array_equal(rewards[:, others], expected_rewards[:, others])
     assert truncated[bad_step, bad_row] and rewards[bad_step, bad_row] == 0
     assert rows[bad_step + 1, bad_row, 1] == 0, "a new episode begins"
-    assert rows[bad_step + 2, bad_row, 1] == 1, "and goes on"
+    assert rows[bad_step + 2, bad_row, 1] == 1, "and continues"
     assert message in caplog.text
     assert f"environment {bad_row} (episode 0, reset seed {episode_seed(int(SEEDS[bad_row]), 0)}, step {bad_step})" in (
         caplog.text

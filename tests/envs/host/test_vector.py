@@ -72,7 +72,7 @@ def test_total_or_chosen_costs():
         np.testing.assert_array_equal(states.info["cost"][:, 0], expected)
         np.testing.assert_array_equal(states.info["cost_components"]["cost_a"][:, 0], [1.0, 0.0])
         env.close()
-    with pytest.raises(ValueError, match='"cost_c" is none of the costs here: cost_a, cost_b'):
+    with pytest.raises(ValueError, match='"cost_c" is not among the costs here: cost_a, cost_b'):
         HostVectorEnv(ToyEnv, NUM_ENVS, constraints=("cost_c",))
     with pytest.raises(ValueError, match="num_envs is 0"):
         HostVectorEnv(ToyEnv, 0)

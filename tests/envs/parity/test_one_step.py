@@ -3,6 +3,8 @@
 R recorded rows.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,8 +13,10 @@ from paths import DATA
 
 import envs
 from envs import physics
-from envs.navigation.robots import point
+from envs.navigation.robots import Point
+from envs.navigation.robots.point import PointState
 from envs.navigation.world import World
+from envs.physics.linalg import rotate
 
 TRAJECTORIES = DATA / "trajectories"
 SOLID = ("buttons", "gremlins", "vases", "pillars", "push_box")
@@ -34,16 +38,16 @@ def wrap(angle: np.ndarray) -> np.ndarray:
 def worlds(env: envs.SafeEnv, rows: dict[str, np.ndarray], when: str) -> World:
     """The recorded worlds `when` ("before" or "after") each row's step, with leading axis [R]."""
     count = len(rows["reward"])
-    robot = point.PointState(
+    robot = PointState(
         position=jnp.asarray(rows[f"{when}_position"]),
         yaw=jnp.asarray(rows[f"{when}_yaw"]),
         velocity=jnp.asarray(rows[f"{when}_velocity"]),
         yaw_rate=jnp.asarray(rows[f"{when}_yaw_rate"]),
         acceleration=jnp.zeros((count, 2)),
     )
-    body = jax.vmap(lambda s: point.rotate(s.velocity, -s.yaw))(robot)
+    body = jax.vmap(lambda s: rotate(s.velocity, -s.yaw))(robot)
     action = jnp.asarray(rows["action"])
-    x, y, _ = jax.vmap(lambda v, w, a: point.acceleration(v, w, a, 0.0))(body, robot.yaw_rate, action)
+    x, y, _ = jax.vmap(lambda v, w, a: Point().acceleration(v, w, a, 0.0))(body, robot.yaw_rate, action)
     names = [kind.name for kind in env.task.kinds]
     positions = {name: rows.get(f"{when}_{name}", rows[f"after_{name}"]) for name in names}
     return World(
@@ -128,14 +132,14 @@ def test_free_motion_of_one_step(recording, x64: bool, bounds: tuple[float, ...]
     free = free_rows(rows)
     assert free.sum() > 30
     with jax.enable_x64(x64):
-        state = point.PointState(
+        state = PointState(
             position=jnp.asarray(rows["before_position"]),
             yaw=jnp.asarray(rows["before_yaw"]),
             velocity=jnp.asarray(rows["before_velocity"]),
             yaw_rate=jnp.asarray(rows["before_yaw_rate"]),
             acceleration=jnp.zeros((len(free), 2)),
         )
-        after = jax.jit(jax.vmap(point.step))(state, jnp.asarray(rows["action"]))
+        after = jax.jit(jax.vmap(partial(Point().coast, substeps=Point.substeps)))(state, jnp.asarray(rows["action"]))
     for name, bound in zip(("position", "yaw", "velocity", "yaw_rate"), bounds, strict=True):
         error = np.asarray(getattr(after, name), np.float64) - rows[f"after_{name}"]
         error = np.abs(wrap(error) if name == "yaw" else error)

@@ -7,7 +7,7 @@ import pytest
 
 import envs
 from envs import physics
-from envs.navigation.robots import point
+from envs.navigation.robots import Point
 from envs.navigation.scene import scene_of
 from envs.physics.engine import carried
 
@@ -17,7 +17,7 @@ TIMESTEP, LAG = 0.002, 0.09
 @pytest.mark.parametrize("travel", [0.35, 0.3])
 def test_a_gremlin_trails_its_circle(travel: float) -> None:
     options = {} if travel == 0.35 else {"gremlin_travel": travel}
-    scene = scene_of(envs.make("SafetyPointButton1-v0", **options).task, point)
+    scene = scene_of(envs.make("SafetyPointButton1-v0", **options).task, Point())
     home = jnp.array([0.5, -0.2])
     body = jax.tree.map(lambda leaf: leaf[0], physics.at_rest(scene.body, home[None], jnp.array([1.0])))
     steps = 1000

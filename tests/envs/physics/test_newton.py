@@ -1,11 +1,10 @@
-"""The constraint solver and the gate: optimality, a known resting force, and equality with the plain computation."""
+"""The constraint solver: optimality, independence of environments, a known resting force."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from newton_problems import random_problem
 
-from envs.batching.compaction import only_where
 from envs.physics.newton import Problem, minimize, solve_positive
 
 
@@ -58,20 +57,3 @@ def test_elimination_solves_positive_definite_systems():
     matrix, vector = root @ root.T + np.eye(9), np.arange(9.0)
     found = jax.jit(solve_positive)(jnp.column_stack([matrix, vector]))
     np.testing.assert_allclose(found, np.linalg.solve(matrix, vector), rtol=2e-3, atol=1e-4)
-
-
-def test_the_gate_computes_the_active_and_keeps_the_rest():
-    gated = only_where(lambda inputs: {"sum": inputs[0] + jnp.sum(inputs[1] ** 2, axis=0)}, chunk=4)
-    active = jax.random.bernoulli(jax.random.PRNGKey(0), 0.4, (3, 11))
-    scalars, vectors = jnp.arange(33.0).reshape(3, 11), jax.random.normal(jax.random.PRNGKey(1), (3, 11, 2))
-    idle = {"sum": -jnp.ones((3, 11))}
-    found = jax.jit(jax.vmap(jax.vmap(gated)))(active, (scalars, vectors), idle)["sum"]
-    expected = jnp.where(active, scalars + jnp.sum(vectors**2, axis=-1), -1.0)
-    assert 0 < int(active.sum()) < 33
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-
-
-def test_the_gate_leaves_a_single_environment_alone():
-    gated = only_where(lambda value: value + 1, chunk=8)
-    assert float(gated(jnp.array(True), jnp.array(2.0), jnp.array(0.0))) == 3.0
-    assert float(gated(jnp.array(False), jnp.array(2.0), jnp.array(0.0))) == 0.0
