@@ -14,6 +14,7 @@ import dataclasses
 import inspect
 import io
 import os
+import re
 import runpy
 import sys
 import types
@@ -31,8 +32,8 @@ NOTE = "<!-- Written by docs/generate.py: change what it reads, then run `make d
 TERMINAL = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "JAX_PLATFORMS": "cpu"}
 LIBRARY = ("__init__", "cli")
 """Files at the top of `cvpo_jax` that are no commands."""
-SECTIONS_BELOW = "╭─ env options"
-"""Where the help of a command that takes an experiment goes on with the options of the configuration."""
+SECTIONS_BELOW = re.compile(r"^\W*env options\b.*", flags=re.MULTILINE | re.DOTALL)
+"""The options of the configuration, with which the help of a command that takes an experiment ends."""
 
 
 def table(*rows: tuple[str, ...]) -> str:
@@ -121,7 +122,11 @@ def commands() -> tuple[str, ...]:
 
 
 def help_text(module: str) -> str:
-    """Return what `python -m MODULE --help` prints on a terminal of 100 columns."""
+    """Return what `python -m MODULE --help` prints on a terminal of 100 columns.
+
+    Raises:
+        RuntimeError: if it prints nothing, as a command does that cannot even be imported.
+    """
     printed = io.StringIO()
     with (
         mock.patch.object(sys, "argv", [module, "--help"]),
@@ -131,6 +136,8 @@ def help_text(module: str) -> str:
     ):
         warnings.simplefilter("ignore")  # runpy warns of modules that another command has imported
         runpy.run_module(module, run_name="__main__", alter_sys=True)
+    if not printed.getvalue():
+        raise RuntimeError(f"python -m {module} --help prints nothing")
     return "\n".join(line.rstrip() for line in printed.getvalue().strip().splitlines())
 
 
@@ -143,9 +150,8 @@ def commands_page() -> str:
         " [configuration](config.md), which is left out here.",
     ]
     for module in commands():
-        text, found, _ = help_text(module).partition(SECTIONS_BELOW)
-        rest = "--section.option VALUE ...   any option of the configuration" if found else ""
-        blocks += [f"## python -m {module}", "```text\n" + f"{text.rstrip()}\n{rest}".rstrip() + "\n```"]
+        text = SECTIONS_BELOW.sub("  --section.option VALUE, for any option of the configuration", help_text(module))
+        blocks += [f"## python -m {module}", f"```text\n{text}\n```"]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -1,5 +1,6 @@
 """The pages of the documentation: generated ones are up to date, and what they name exists."""
 
+import ast
 import dataclasses
 import importlib.util
 import json
@@ -117,6 +118,36 @@ def test_options_that_are_named_exist(page: Path) -> None:
     sections = "|".join({name.partition(".")[0] for name in known})
     named = re.findall(rf"(?:--|`)((?:{sections})\.[\w-]+)(?!\w*\()", text)
     assert not {name.replace("-", "_") for name in named} - known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_that_are_named_take_their_options(page: Path) -> None:
+    """Options with a dot are checked above; those of the commands themselves stand on the page of commands."""
+    listed = re.split(r"^## python -m ", (ROOT / "docs/reference/commands.md").read_text(), flags=re.MULTILINE)[1:]
+    known = {text.split()[0]: set(re.findall(r"--\w+", text)) for text in listed}
+    lines = page.read_text().replace("\\\n", " ").splitlines()
+    for line in lines:
+        for module, rest in re.findall(r"python -m ((?:cvpo_jax|envs)\.\w+)([^`#|]*)", line):
+            named = {
+                option.replace("-", "_").replace("__", "--", 1) for option in re.findall(r"--[\w-]+(?![\w.-])", rest)
+            }
+            assert named <= known[module], (line, named - known[module])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_make_targets_that_are_named_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", page.read_text(), flags=re.MULTILINE))
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_that_snippets_import_exist(page: Path) -> None:
+    for snippet in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL):
+        for node in ast.walk(ast.parse(snippet)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("cvpo_jax", "envs"):
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names), ast.unparse(node)
 
 
 def test_the_readme_starts_with_what_how_and_a_picture() -> None:
