@@ -18,13 +18,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from brax.envs import State
 from jax import lax
 from jax.experimental import io_callback
 from sleep_env import SleepEnv
 
 import envs
-from envs.host.vector import HostState, HostVectorEnv, host_scope
+from envs.base import State
+from envs.host.vector import HostState, HostVectorEnv
 from envs.host.worker import STEP
 
 WIDTH, ROWS = 1024, 256
@@ -97,7 +97,7 @@ def main() -> None:
     factory: Callable = partial(SleepEnv, options.seconds)
     if options.task:
         factory = envs.make(options.task, backend="gymnasium", num_envs=1).factory
-    with host_scope():
+    with envs.host_scope():
         env = SplitEnv(factory, options.envs, num_workers=options.workers)
         carry = (env.reset(jax.random.PRNGKey(0)), jnp.ones((ROWS, WIDTH)))
         functions = loops(env, options.matmuls, options.steps)

@@ -24,7 +24,7 @@ from cvpo_jax.runtime import devices
 from cvpo_jax.training import population
 from cvpo_jax.training.population import PopulationTrainer
 from cvpo_jax.training.timer import Timer
-from envs.host.vector import host_scope
+from envs import host_scope
 
 
 def trials(config: Config, folder: Path, seeds: int, limits: list[float]) -> list[Config]:

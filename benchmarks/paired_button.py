@@ -20,7 +20,6 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from brax.envs import State
 
 import envs
 from cvpo_jax.algorithm.state import TrainState
@@ -29,6 +28,7 @@ from cvpo_jax.experience.evaluation import reset_key
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.runtime import compilation_cache
+from envs.base import State
 from envs.host.protocol import episode_seed
 from envs.navigation.tasks.button import Button
 from envs.navigation.world import World

@@ -1,0 +1,216 @@
+"""Write results/manifest.csv, a row for each stored training: `python benchmarks/results_manifest.py [--check]`.
+
+All columns but three follow from the stored files. The manifest itself is the source of `commit`, `machine` and `note`,
+which a person may know better than any file; they are kept, so that the rest can be written again without git history.
+A new row gets the commit before the one that added its metrics, and a note if the training ended early; its machine is
+to be filled in by hand.
+"""
+
+import argparse
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from cvpo_jax.config import Config
+from cvpo_jax.config.load import load_experiment
+
+ROOT = Path(__file__).parents[1]
+MANIFEST = ROOT / "results" / "manifest.csv"
+COLUMNS = ("path", "task", "num_envs", "limit", "mode", "seed", "commit", "command", "machine", "note")
+KEPT = ("commit", "machine", "note")
+TEMPLATE = re.compile(r"results/training/(?P<task>\w+)/(?P<variant>\w+)/(?P<envs>\d+envs(_\w+)?)/seed(?P<seed>\d+)")
+# What depends on where a run is made, not on what is trained.
+LOCAL = ("train.devices", "env.folder", "run_dir")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A stored training: its folder, relative to the repository, and what the folder's name and files say."""
+
+    path: str
+
+    @cached_property
+    def parts(self) -> dict[str, str]:
+        """The named parts of the path; raises ValueError if it does not follow the template."""
+        found = TEMPLATE.fullmatch(self.path)
+        if not found:
+            raise ValueError(f"{self.path} is not of the form results/training/<task>/<variant>/<envs>/seed<S>")
+        return found.groupdict()
+
+    @cached_property
+    def text(self) -> str:
+        """The stored configuration as it is written."""
+        return (ROOT / self.path / "config.json").read_text()
+
+    @cached_property
+    def config(self) -> Config:
+        """The stored configuration; raises ConfigError if it does not fit this version."""
+        return Config.from_json(self.text)
+
+    @cached_property
+    def updates(self) -> int:
+        """Updates made up to the last evaluation."""
+        lines = (ROOT / self.path / "metrics.jsonl").read_text().splitlines()
+        return int(json.loads(lines[-1])["updates"])
+
+    @property
+    def planned_updates(self) -> int:
+        """Updates that the configuration asks for."""
+        schedule, train = self.config.schedule(), self.config.train
+        epoch_steps = schedule.iterations * schedule.unroll * self.config.env.num_envs
+        epochs = -(-(train.steps - schedule.warmup * self.config.env.num_envs) // epoch_steps)
+        return epochs * schedule.iterations * schedule.updates
+
+    @property
+    def ended_early(self) -> str:
+        """The note that a training needs which made fewer updates than planned; empty for others."""
+        if self.updates >= self.planned_updates:
+            return ""
+        return f"stopped after {self.updates:,} of {self.planned_updates:,} updates"
+
+
+def stored() -> list[Training]:
+    """All stored trainings, seeds in numerical order."""
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("results/training/**/*.json*")}
+    by_number = {folder: [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", folder)] for folder in folders}
+    return [Training(folder) for folder in sorted(folders, key=by_number.__getitem__)]
+
+
+def command(training: Training, trainings: Sequence[Training]) -> str:
+    """What makes this training again; one command makes all those of a population."""
+    task, variant, envs = (training.parts[name] for name in ("task", "variant", "envs"))
+    experiments = [f"experiments/{task}.py", f"experiments/{variant}/{task}.py"]
+    by_experiment = {path: overrides(training, path) for path in experiments if (ROOT / path).is_file()}
+    experiment = min(by_experiment, key=lambda path: len(by_experiment[path]))
+    options = by_experiment[experiment]
+    if "_" not in envs:
+        words = ["python -m cvpo_jax.run", experiment]
+    else:
+        together = [each for each in trainings if (each.parts["task"], each.parts["envs"]) == (task, envs)]
+        limits = sorted({each.config.algo.cost_limit for each in together})
+        words = ["python benchmarks/many_seeds.py", experiment, f"results/training/{task}"]
+        words += [f"--seeds {len(together) // len(limits)}", f"--limits {','.join(map(_word, limits))}"]
+        options = {name: value for name, value in options.items() if name not in ("train.seed", "algo.cost_limit")}
+    return " ".join([*words, *(f"--{name} {_word(value)}" for name, value in options.items())])
+
+
+def overrides(training: Training, experiment: str) -> dict[str, Any]:
+    """The options of a stored training that differ from its experiment's, and the seed."""
+    default = _defaults(experiment)
+    return {
+        name: value
+        for name, value in _flat(json.loads(training.text)).items()
+        if name == "train.seed" or (name not in LOCAL and value != default[name])
+    }
+
+
+@cache
+def _defaults(experiment: str) -> dict[str, Any]:
+    """The options of an experiment."""
+    return _flat(json.loads(load_experiment(ROOT / experiment).to_json()))
+
+
+def _flat(sections: dict[str, Any]) -> dict[str, Any]:
+    """Options by their names on the command line, as in `env.id`."""
+    flat: dict[str, Any] = {}
+    for section, options in sections.items():
+        if isinstance(options, dict):
+            flat |= {f"{section}.{name}": value for name, value in options.items()}
+        else:
+            flat[section] = options
+    return flat
+
+
+def _word(value: Any) -> str:
+    """An option's value as it is typed."""
+    if isinstance(value, dict):
+        return ",".join(f"{name}={_word(limit)}" for name, limit in value.items())
+    if isinstance(value, list):
+        return " ".join(map(_word, value))
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def git(*arguments: str) -> str:
+    """The output of git; empty if it fails."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def made_at(training: Training) -> str:
+    """The commit before the one that added the training's metrics, whatever their folder was called then."""
+    blob = git("hash-object", f"{training.path}/metrics.jsonl")
+    before = git("log", "--reverse", f"--find-object={blob}", "--format=%p").split("\n")[0]
+    return before.split(" ")[0] or git("rev-parse", "--short", "HEAD")
+
+
+def rows(trainings: Sequence[Training], known: dict[str, dict[str, str]]) -> list[dict[str, str]]:
+    """The manifest's rows; `known` are those of the present manifest by their path."""
+    result = []
+    for training in trainings:
+        config = training.config
+        derived = {
+            "path": training.path,
+            "task": config.env.id,
+            "num_envs": str(config.env.num_envs),
+            "limit": ",".join(map(_word, config.algo.cost_limits)),
+            "mode": config.algo.limit_mode,
+            "seed": str(config.train.seed),
+            "command": command(training, trainings),
+        }
+        kept = known.get(training.path) or {"commit": made_at(training), "machine": "", "note": training.ended_early}
+        result.append(derived | {name: kept[name] for name in KEPT})
+    return result
+
+
+def read() -> dict[str, dict[str, str]]:
+    """The rows of the present manifest by their path; none if there is no manifest."""
+    if not MANIFEST.is_file():
+        return {}
+    with MANIFEST.open(newline="") as file:
+        return {row["path"]: row for row in csv.DictReader(file)}
+
+
+def written(table: Sequence[dict[str, str]]) -> str:
+    """The manifest with these rows."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue()
+
+
+def problems(trainings: Sequence[Training], table: Sequence[dict[str, str]]) -> list[str]:
+    """What a person has to mend: a row without commit or machine, or without its note on an early end."""
+    found = []
+    for training, row in zip(trainings, table, strict=True):
+        found += [f"{training.path}: fill in its {name}" for name in ("commit", "machine") if not row[name]]
+        if training.ended_early and training.ended_early not in row["note"]:
+            found.append(f'{training.path}: its note must say "{training.ended_early}"')
+    return found
+
+
+def main() -> int:
+    """Write the manifest, or check it; returns 1 if something is to be mended."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
+    parser.add_argument("--check", action="store_true", help="only tell whether the manifest is up to date")
+    options = parser.parse_args()
+    trainings = stored()
+    table = rows(trainings, read())
+    found = problems(trainings, table)
+    if not options.check:
+        MANIFEST.write_text(written(table))
+    elif not MANIFEST.is_file() or MANIFEST.read_text() != written(table):
+        found.insert(0, "results/manifest.csv is stale: run python benchmarks/results_manifest.py")
+    print("\n".join(found) or f"{len(table)} trainings")
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
