@@ -5,7 +5,6 @@ Notation: N environments on this device, C constraints, O observation size, A ac
 
 import jax
 import jax.numpy as jnp
-from brax.envs import State as EnvState
 from flax import struct
 from jax.typing import ArrayLike
 
@@ -18,6 +17,7 @@ from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.experience import replay
 from cvpo_jax.experience.replay import Replay, Transition
 from cvpo_jax.runtime import devices
+from envs.base import State as EnvState
 from envs.base import VectorEnv
 
 COUNTS = ("nonfinite", "negative_costs")

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from brax.envs import State
 
 from cvpo_jax.algorithm import matmul
 from cvpo_jax.algorithm.state import (
@@ -30,7 +29,7 @@ from cvpo_jax.runtime import devices, memory
 from cvpo_jax.training import trainer
 from cvpo_jax.training.epoch import make_loop, make_phases
 from cvpo_jax.training.trial_set import Parts, TrialSet
-from envs.base import VectorEnv
+from envs.base import State, VectorEnv
 
 
 def shape(config: Config) -> tuple[Config, tuple[str, ...]]:
