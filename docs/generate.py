@@ -73,7 +73,7 @@ def type_text(hint: Any) -> str:
     if origin is tuple:
         return f"{type_text(arguments[0])} …"
     if inspect.isclass(origin) and issubclass(origin, Mapping):
-        return "name=number,…"
+        return "JSON object" if arguments[1] is Any else f"NAME={arguments[1].__name__},…"
     return "None" if hint is type(None) else hint.__name__
 
 
@@ -82,7 +82,7 @@ def default_text(value: Any) -> str:
     if isinstance(value, tuple):
         return f"`{' '.join(str(part) for part in value)}`"
     if isinstance(value, Mapping):
-        return ",".join(f"{name}={part}" for name, part in value.items()) or "none"
+        return ",".join(f"{name}={part}" for name, part in value.items()) or "empty"
     return f"`{value}`"
 
 

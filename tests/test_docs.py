@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from paths import ROOT
 
-from cvpo_jax.config import Config
+from cvpo_jax.config import Config, ControllerConfig
 from cvpo_jax.experience.evaluation import EvaluationResult, summarize
 from cvpo_jax.runs.metric_keys import GROUPS, metric_names
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+OTHERS = [ROOT / name / "README.md" for name in (".", "benchmarks", "benchmarks/peers", "results")]
+PAGES = [*OTHERS, *DOCS]
 KINDS = {"guide", "reference", "design", "lab"}
 FOLDERS = "benchmarks|cvpo_jax|docs|envs|experiments|results|tests"
 
@@ -70,7 +72,7 @@ def test_several_constraints_have_an_index_each() -> None:
 
 
 def test_every_page_is_of_one_kind() -> None:
-    folders = {path.parent.name for path in PAGES if path.parent != ROOT}
+    folders = {path.parent.name for path in DOCS}
     assert folders == KINDS | {"docs"}
     assert [path.name for path in (ROOT / "docs").glob("*.md")] == ["index.md"]
 
@@ -98,7 +100,7 @@ def test_anchors_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_are_named_exist(page: Path) -> None:
-    named = re.findall(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]*\w)", page.read_text())
+    named = re.findall(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]*[\w*])", page.read_text())
     # Capitals stand for what the reader puts in: experiments/TASK.py.
     missing = [
         name for name in named if not re.search("[A-Z]{3}", name.replace("README", "")) and not [*ROOT.glob(name)]
@@ -148,6 +150,11 @@ def test_names_that_snippets_import_exist(page: Path) -> None:
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("cvpo_jax", "envs"):
                 module = importlib.import_module(node.module)
                 assert all(hasattr(module, alias.name) for alias in node.names), ast.unparse(node)
+
+
+def test_every_constant_of_the_controller_is_explained() -> None:
+    page = (ROOT / "docs" / "design" / "limit_controller.md").read_text()
+    assert not [option.name for option in dataclasses.fields(ControllerConfig) if f"`{option.name}`" not in page]
 
 
 def test_the_readme_starts_with_what_how_and_a_picture() -> None:

@@ -113,7 +113,7 @@ LEARNING = MetricGroup(
 )
 HEALTH = MetricGroup(
     "Health",
-    "Both are 0 in a healthy run; a run that exceeds its tolerance stops with the reason.",
+    "All are 0 in a healthy run; a run with more than a few skipped updates, or any of the others, stops.",
     (
         MetricKey("nonfinite", "values", "observations, rewards and costs that were NaN or infinite"),
         MetricKey("negative_costs", "values", "costs below 0, which are refused"),
