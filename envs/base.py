@@ -15,8 +15,11 @@ from typing import Protocol
 import jax
 import jax.numpy as jnp
 from brax.envs import Env, State
+from flax import struct
 
-__all__ = ["Env", "SafeEnv", "State", "VectorEnv", "select_costs"]
+__all__ = ["Env", "Episode", "SafeEnv", "State", "VectorEnv", "episode_of", "select_costs", "with_episode"]
+
+_EPISODE = "_episode"  # of `State.info`; an environment's own entries have other names
 
 
 class SafeEnv(Env):
@@ -25,6 +28,8 @@ class SafeEnv(Env):
     episode_length: int
     cost_names: tuple[str, ...]
     constraints: tuple[str, ...]
+    reward_scale: float | None = None
+    """What rewards are multiplied by to be of the size that trainers expect; None: unknown, to be measured."""
 
     @property
     @abc.abstractmethod
@@ -35,9 +40,9 @@ class SafeEnv(Env):
 class VectorEnv(Protocol):
     """N environments, each of which begins a new episode, in a new layout, in the step that ends the old one.
 
-    In that step `reward`, `done` and the costs and truncation in `info` report the old episode's last step; `obs`,
-    `pipeline_state` and the count `info["steps"]` show the new one's start. Compiled and host environments both offer
-    this interface.
+    In that step `reward`, `done`, `metrics` and the costs and truncation in `info` report the old episode's last step;
+    `obs`, `pipeline_state`, everything else in `info` and `episode_of(state)` show the new one's start. Compiled and
+    host environments both offer this interface.
     """
 
     num_envs: int
@@ -46,12 +51,32 @@ class VectorEnv(Protocol):
     episode_length: int
     cost_names: tuple[str, ...]
     num_constraints: int
+    reward_scale: float | None
+    """As of `SafeEnv`."""
 
     def reset(self, key: jax.Array) -> State:
         """Return the states of N new episodes, each array with a leading axis `[N]`."""
 
     def step(self, state: State, action: jax.Array) -> State:
         """Step all environments by `action` `[N, A]`."""
+
+
+class Episode(struct.PyTreeNode):
+    """How far the episodes in progress are, in a vector environment."""
+
+    steps: jax.Array  # [N] int32, since the start
+    length: jax.Array  # [N] int32, the step at which the episode is cut
+    key: jax.Array | None = None  # [N, 2] uint32, of the next episode; hosts have seeds instead
+
+
+def episode_of(state: State) -> Episode:
+    """The progress of the episodes of a vector environment's state."""
+    return state.info[_EPISODE]
+
+
+def with_episode(state: State, episode: Episode) -> State:
+    """`state` with this progress."""
+    return state.replace(info=state.info | {_EPISODE: episode})
 
 
 def select_costs(components: dict[str, jax.Array], constraints: Sequence[str]) -> jax.Array:

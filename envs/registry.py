@@ -74,7 +74,9 @@ def make(task_id: str, backend: str = "brax", **options: Any) -> Any:
     if backend != "brax":
         raise ValueError(f'backend is "{backend}": it must be "brax" or "gymnasium"')
     _check_known(task_id)
-    return _MAKERS[task_id](**options)
+    env = _MAKERS[task_id](**options)
+    env.reward_scale = 1.0  # the algorithm was tuned on the rewards of these tasks
+    return env
 
 
 def option_names(task_id: str) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from envs.base import SafeEnv, State, VectorEnv
+from envs.base import Episode, SafeEnv, State, VectorEnv, episode_of, with_episode
 from envs.batching.compaction import map_active
 
 PHASES = 16
 """Staggered episodes end at this many different steps."""
 _MIN_RESETS = 16  # computed together
+_REPORT = ("cost", "cost_components", "truncation")  # of the step that was made, even if it ended the episode
 
 
 class _Start(NamedTuple):
@@ -22,29 +23,36 @@ class _Start(NamedTuple):
 
     obs: jax.Array
     pipeline_state: Any
-    episode: dict[str, jax.Array]  # the entries of `info` that belong to the episode
+    info: dict[str, Any]
 
     @classmethod
     def of(cls, state: State) -> "_Start":
-        return cls(state.obs, state.pipeline_state, {name: state.info[name] for name in ("key", "steps", "length")})
+        kept = {name: value for name, value in state.info.items() if name not in _REPORT}
+        return cls(state.obs, state.pipeline_state, kept)
 
 
 class CompiledVectorEnv:
     """N copies of a `SafeEnv` by `vmap`; pure, so that it can be jitted, scanned, vmapped and pmapped.
 
     With `staggered` the first episodes are cut short at different steps, which spreads the copies over the phases of an
-    episode from then on; `info["length"]` `[N]` is the step at which the current episode is cut.
+    episode from then on. `episode_length` cuts all episodes. Raises ValueError if that is longer than the environment's
+    own, or `num_envs` less than 1.
     """
 
-    def __init__(self, env: SafeEnv, num_envs: int, *, staggered: bool = False) -> None:
+    def __init__(
+        self, env: SafeEnv, num_envs: int, *, staggered: bool = False, episode_length: int | None = None
+    ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: at least 1 is needed")
+        if episode_length is not None and not 1 <= episode_length <= env.episode_length:
+            raise ValueError(f"episode_length is {episode_length}: episodes have at most {env.episode_length} steps")
         self.env = env
         self.num_envs = num_envs
         self.staggered = staggered
         self.observation_size = int(env.observation_size)
         self.action_size = env.action_size
-        self.episode_length = env.episode_length
+        self.episode_length = episode_length or env.episode_length
+        self.reward_scale = env.reward_scale
         self.cost_names = env.cost_names
         self.num_constraints = env.num_constraints
 
@@ -54,14 +62,15 @@ class CompiledVectorEnv:
         if not self.staggered:
             return state
         phase = 1 + jnp.arange(self.num_envs, dtype=jnp.int32) % PHASES
-        return state.replace(info=state.info | {"length": -(-phase * self.episode_length // PHASES)})
+        return with_episode(state, episode_of(state).replace(length=-(-phase * self.episode_length // PHASES)))
 
     def step(self, state: State, action: jax.Array) -> State:
         """Step all environments by `action` `[N, A]`; where an episode ends, the next one begins."""
         stepped = jax.vmap(self.env.step)(state, action)
-        steps = state.info["steps"] + 1
-        truncation = jnp.maximum(stepped.info["truncation"], steps >= state.info["length"])
-        stepped = stepped.replace(info=stepped.info | {"steps": steps, "truncation": truncation})
+        episode = episode_of(state)
+        episode = episode.replace(steps=episode.steps + 1)
+        truncation = jnp.maximum(stepped.info["truncation"], episode.steps >= episode.length)
+        stepped = with_episode(stepped.replace(info=stepped.info | {"truncation": truncation}), episode)
         ended = jnp.maximum(stepped.done, truncation) > 0
         return lax.cond(jnp.any(ended), self._renew, lambda stepped, _: stepped, stepped, ended)
 
@@ -69,9 +78,7 @@ class CompiledVectorEnv:
         split = jax.vmap(jax.random.split)(keys)
         state = jax.vmap(self.env.reset)(split[:, 0])
         steps = jnp.zeros(keys.shape[0], jnp.int32)
-        return state.replace(
-            info=state.info | {"key": split[:, 1], "steps": steps, "length": jnp.full_like(steps, self.episode_length)}
-        )
+        return with_episode(state, Episode(steps, jnp.full_like(steps, self.episode_length), split[:, 1]))
 
     def _renew(self, stepped: State, ended: jax.Array) -> State:
         """Begin new episodes where `ended` `[N]`, computed for as many together as end in one phase."""
@@ -80,10 +87,10 @@ class CompiledVectorEnv:
         def begin(keys: jax.Array) -> _Start:
             return _Start.of(self._begin(keys))
 
-        start = map_active(begin, ended, stepped.info["key"], _Start.of(stepped), size=size)
-        return stepped.replace(obs=start.obs, pipeline_state=start.pipeline_state, info=stepped.info | start.episode)
+        start = map_active(begin, ended, episode_of(stepped).key, _Start.of(stepped), size=size)
+        return stepped.replace(obs=start.obs, pipeline_state=start.pipeline_state, info=stepped.info | start.info)
 
 
-def vectorize(env: SafeEnv, num_envs: int, *, staggered: bool = False) -> VectorEnv:
-    """`num_envs` copies of `env` side by side; `staggered` cuts their first episodes short at different steps."""
-    return CompiledVectorEnv(env, num_envs, staggered=staggered)
+def vectorize(env: SafeEnv, num_envs: int, *, staggered: bool = False, episode_length: int | None = None) -> VectorEnv:
+    """`num_envs` copies of `env` side by side; the options are those of `CompiledVectorEnv`."""
+    return CompiledVectorEnv(env, num_envs, staggered=staggered, episode_length=episode_length)

@@ -1,7 +1,9 @@
-"""What new episodes cost beside stepping: both measured in the compiled loop of `cvpo_jax.bench`, by turns.
+"""What new episodes cost on top of stepping: both measured by turns, in the compiled loop `loops.environment_loop`.
 
-D devices, n environments on each. A step in which any episode ends computes a new start for all n, of which those that
-ended take theirs. Staggered episodes end in PHASES different steps, so that this comes up PHASES times an episode.
+A step in which any episode ends computes a new start for all n environments of a device, of which those that ended take
+theirs. Staggered episodes end in PHASES different steps, so that this comes up PHASES times an episode.
+
+Notation: D devices, n environments on each.
 """
 
 import statistics
@@ -11,9 +13,9 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from brax.envs import State
 
 from cvpo_jax.profiling.timing import Window
+from envs.base import State, episode_of, with_episode
 from envs.vector import PHASES
 
 
@@ -22,9 +24,9 @@ class ResetCost:
     """The cost of new episodes, all environments of a device taken together."""
 
     step_seconds: float
-    """Of a step in which no episode ends, at the start of an episode."""
+    """Seconds of a step in which no episode ends, at the start of an episode."""
     reset_seconds: float
-    """What a step in which one ends takes longer."""
+    """How many seconds longer a step takes in which one ends."""
     resets_per_step: float
 
     @property
@@ -42,7 +44,7 @@ class ResetCost:
         }
 
     def describe(self) -> str:
-        """One line."""
+        """Step, reset and their ratio in one line."""
         times = f"step {1e3 * self.step_seconds:.2f} ms, reset {1e3 * self.reset_seconds:.2f} ms"
         return f"{times}, {self.resets_per_step:.3f} resets a step: {self.share:.1%} of stepping"
 
@@ -52,9 +54,10 @@ def ending(state: State, length: int, *, often: bool) -> State:
 
     With fewer than `length` environments only as many steps do.
     """
-    steps = state.info["steps"]
+    episode = episode_of(state)
+    steps = episode.steps
     due = jnp.arange(steps.shape[-1], dtype=steps.dtype) % length if often else jnp.full_like(steps, length)
-    return state.replace(info=state.info | {"length": steps + 1 + due})
+    return with_episode(state, episode.replace(length=steps + 1 + due))
 
 
 def measure_resets(
@@ -66,7 +69,7 @@ def measure_resets(
     """
     if length >= episode_length:
         raise ValueError(f"{length} steps a call: must be fewer than the {episode_length} of an episode")
-    environments = state.info["steps"].shape[-1]
+    environments = episode_of(state).steps.shape[-1]
     starts = [ending(state, length, often=often) for often in (False, True)]
     jax.block_until_ready([run(start, keys) for start in starts])
     pairs = [[_seconds(run, start, keys, window.seconds) for start in starts] for _ in range(window.count)]
@@ -79,10 +82,10 @@ def measure_resets(
     )
 
 
-def _seconds(run: Callable[..., tuple], state: State, keys: jax.Array, least: float) -> float:
-    """Of one call, over a window of at least `least` seconds."""
+def _seconds(run: Callable[..., tuple], state: State, keys: jax.Array, minimum: float) -> float:
+    """Seconds of one call, over a window of at least `minimum` seconds."""
     calls, begin = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - begin) < least or not calls:
+    while (elapsed := time.perf_counter() - begin) < minimum or not calls:
         jax.block_until_ready(run(state, keys))
         calls += 1
     return elapsed / calls

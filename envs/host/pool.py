@@ -13,12 +13,14 @@ import pickle
 import time
 import weakref
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import numpy as np
 
 from envs.host import shared_memory
 from envs.host.process import WorkerGoneError, WorkerProcess
 from envs.host.protocol import HostEnv, HostSpec, episode_seed
+from envs.host.shared_memory import SharedArrays
 from envs.host.worker import RESET, RESTORE, STEP, Failure, Start
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,23 @@ _GRACE_SECONDS = 1.0
 
 
 class HostError(RuntimeError):
-    """Environments or their workers keep failing; the message names the environment, its seed and what it raised."""
+    """Environments keep failing, break their contract or lose their workers; the message says which, and why."""
+
+
+class Pool(Protocol):
+    """N environments on the host that are stepped together, and begin a new episode in the step that ends the old."""
+
+    arrays: SharedArrays
+    """The results of the latest reset or step."""
+
+    def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0) -> None:
+        """Begin episode number `episodes` (`[N]` or one for all) of `seeds` `[N]` (uint32) in every environment."""
+
+    def step(self, action: np.ndarray) -> None:
+        """Step every environment by its row of `action` `[N, A]` in [-1, 1]."""
+
+    def close(self) -> None:
+        """Give back what the environments hold; they cannot be used any more."""
 
 
 class WorkerPool:
@@ -113,6 +131,8 @@ class WorkerPool:
         """Wait for a worker, and return the rows whose environments raised."""
         failures = self.workers[index].answer(self._timeout)
         for failure in failures:
+            if failure.contract:
+                raise HostError(failure.contract)
             self._count(failure.row, f"raised\n{failure.traceback}", failure)
         return [failure.row for failure in failures]
 

@@ -17,6 +17,8 @@ class HostSpec:
     action_size: int
     episode_length: int
     component_names: tuple[str, ...]
+    reward_scale: float | None = None
+    """What rewards are multiplied by to be of the size that trainers expect; None: unknown, to be measured."""
 
 
 class HostStep(NamedTuple):
@@ -40,6 +42,13 @@ class HostEnv(Protocol):
 
     def step(self, action: np.ndarray) -> HostStep:
         """Make one step under `action` `[A]` in [-1, 1]."""
+
+
+class ContractError(ValueError):
+    """An environment returned what it may not; the message, one line, has its name, the value and the remedy.
+
+    Pools raise it at once, as HostError: a new episode of the same environment would not be better.
+    """
 
 
 def episode_seed(seed: int, episode: int) -> int:

@@ -20,8 +20,8 @@ import numpy as np
 from flax import struct
 from jax.experimental import io_callback
 
-from envs.base import State
-from envs.host.pool import HostError, WorkerPool
+from envs.base import Episode, State, with_episode
+from envs.host.pool import HostError, Pool, WorkerPool
 from envs.host.protocol import HostEnv, episode_seed
 
 log = logging.getLogger(__name__)
@@ -85,10 +85,10 @@ class HostVectorEnv:
     """N copies of the host environment that `factory()` makes, with the interface of `envs.base.VectorEnv`.
 
     `constraints` names the cost components that make up `info["cost"]`; empty: the environment's own total. `axis_name`
-    is the pmap axis under which every device has environments of its own. `options` go to `WorkerPool`. It is not for
-    `vmap`: a host has one state. Given a state of another `HostVectorEnv` (of a run that is resumed), new episodes
-    begin: the next step of all environments is then a truncation without reward. Raises ValueError for a constraint
-    that is not among the costs.
+    is the pmap axis under which every device has environments of its own, each in `pool(factory, spec, num_envs,
+    **options)`. It is not for `vmap`: a host has one state. Given a state of another `HostVectorEnv` (of a run that is
+    resumed), new episodes begin: the next step of all environments is then a truncation without reward. Raises
+    ValueError for a constraint that is not among the costs.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class HostVectorEnv:
         *,
         constraints: Sequence[str] = (),
         axis_name: str = "devices",
+        pool: Callable[..., Pool] = WorkerPool,
         **options: Any,
     ) -> None:
         if num_envs < 1:
@@ -106,6 +107,7 @@ class HostVectorEnv:
         self.num_envs, self.factory = num_envs, factory
         self.observation_size, self.action_size = self.spec.observation_size, self.spec.action_size
         self.episode_length = self.spec.episode_length
+        self.reward_scale = self.spec.reward_scale
         self.cost_names = self.spec.component_names
         for name in constraints:
             if name not in self.cost_names:
@@ -113,8 +115,8 @@ class HostVectorEnv:
         self._chosen = [self.cost_names.index(name) for name in constraints]
         self.num_constraints = len(constraints) or 1
         self._axis_name = axis_name
-        self._make_pool = lambda: WorkerPool(factory, self.spec, num_envs, **options)
-        self._pools: dict[int, WorkerPool] = {}
+        self._make_pool = lambda: pool(factory, self.spec, num_envs, **options)
+        self._pools: dict[int, Pool] = {}
         self._serials: dict[int, int] = {}
         self._lock = threading.Lock()
         self._session = secrets.randbits(31)
@@ -163,14 +165,16 @@ class HostVectorEnv:
 
     def _state(self, device: jax.Array, seed: jax.Array, results: dict[str, jax.Array]) -> State:
         components = {name: results["components"][:, i] for i, name in enumerate(self.cost_names)}
-        info = {name: results[name] for name in ("cost", "truncation", "steps")} | {"cost_components": components}
-        return State(
+        info = {"cost": results["cost"], "truncation": results["truncation"], "cost_components": components}
+        state = State(
             pipeline_state=HostState(jnp.int32(self._session), device, results["serial"], seed, results["episode"]),
             obs=results["obs"],
             reward=results["reward"],
             done=results["done"],
             info=info,
         )
+        length = jnp.full(self.num_envs, self.episode_length, jnp.int32)
+        return with_episode(state, Episode(steps=results["steps"], length=length))
 
     def _host_reset(self, device: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
         return self._begin(int(device), np.asarray(seeds), 0, truncated=False)

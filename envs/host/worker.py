@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.host import shared_memory
-from envs.host.protocol import HostEnv, HostSpec, episode_seed
+from envs.host.protocol import ContractError, HostEnv, HostSpec, episode_seed
 
 RESET, STEP, RESTORE = "reset", "step", "restore"
 _RESET_TRIES = 10
@@ -42,6 +42,7 @@ class Failure(NamedTuple):
     episode: int
     step: int
     traceback: str
+    contract: str = ""  # the message of a ContractError
 
 
 class Worker:
@@ -75,6 +76,8 @@ class Worker:
         self.arrays.busy[row] = True
         try:
             work(row)
+        except ContractError as error:
+            self._report(row, str(error))
         except Exception:
             self._renew(row)
         self.arrays.beat[row] += 1
@@ -105,9 +108,7 @@ class Worker:
         """Report what an environment raised, make it again and begin its next episode: this one counts as truncated."""
         arrays = self.arrays
         for _ in range(_RESET_TRIES):
-            self.failures.append(
-                Failure(row, int(arrays.episode[row]), int(arrays.elapsed[row]), traceback.format_exc())
-            )
+            self._report(row)
             arrays.reward[row] = arrays.cost[row] = arrays.components[row] = 0.0
             arrays.terminated[row], arrays.truncated[row] = False, True
             arrays.episode[row] += 1
@@ -118,6 +119,11 @@ class Worker:
                 continue
             return
         raise RuntimeError(f"environment {row} failed {_RESET_TRIES} resets in a row")
+
+    def _report(self, row: int, contract: str = "") -> None:
+        """Note the exception that is being handled."""
+        episode, step = int(self.arrays.episode[row]), int(self.arrays.elapsed[row])
+        self.failures.append(Failure(row, episode, step, traceback.format_exc(), contract))
 
 
 def serve(connection: Connection) -> None:

@@ -51,6 +51,7 @@ class SafetyGymnasiumEnv:
             action_size=box.shape[0],
             episode_length=length,
             component_names=_component_names(task),
+            reward_scale=None if task is None else 1.0,
         )
 
     def reset(self, seed: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from brax.envs.wrappers import training
 from toy import Walk
 
 import envs
-from envs.base import select_costs
+from envs.base import episode_of, select_costs, with_episode
 from envs.vector import PHASES
 
 IDS = tuple(task_id for task_id in envs.task_ids() if "Velocity" not in task_id and "Car" not in task_id)
@@ -49,7 +49,7 @@ def test_an_ended_episode_reports_its_last_step_and_shows_the_next(vector: tuple
         previous, state = state, step(state, jnp.ones((3, 2)))
         np.testing.assert_array_equal(state.info["truncation"], float(index == SHORT - 1))
         np.testing.assert_array_equal(state.done, 0.0)
-    assert np.all(state.info["steps"] == 0) and np.all(previous.info["steps"] == SHORT - 1)
+    assert np.all(episode_of(state).steps == 0) and np.all(episode_of(previous).steps == SHORT - 1)
     assert np.all(state.reward != 0.0)
     goals = (state.pipeline_state.objects["goal"], first.pipeline_state.objects["goal"])
     assert np.all(np.any(np.asarray(goals[0] != goals[1]), axis=(1, 2))), "a new layout each episode"
@@ -219,10 +219,11 @@ def test_each_new_episode_is_its_own_environment_s_however_many_begin_at_once() 
     env = envs.vectorize(Walk(32), 40)
     state = env.reset(jax.random.PRNGKey(0))
     ends = jnp.arange(40) % 8 != 3
-    after = jax.jit(env.step)(state.replace(info=state.info | {"length": jnp.where(ends, 1, 99)}), jnp.ones((40, 1)))
-    begun = jax.vmap(lambda key: env.env.reset(jax.random.split(key)[0]))(state.info["key"])
+    cut = with_episode(state, episode_of(state).replace(length=jnp.where(ends, 1, 99)))
+    after = jax.jit(env.step)(cut, jnp.ones((40, 1)))
+    begun = jax.vmap(lambda key: env.env.reset(jax.random.split(key)[0]))(episode_of(state).key)
     expected = np.where(np.asarray(ends)[:, None], begun.obs, state.obs + 1)
     np.testing.assert_array_equal(after.obs, expected)
-    np.testing.assert_array_equal(after.info["steps"], np.where(ends, 0, 1))
-    np.testing.assert_array_equal(after.info["length"], np.where(ends, 32, 99))
-    assert len(np.unique(np.asarray(after.info["key"]), axis=0)) == 40
+    np.testing.assert_array_equal(episode_of(after).steps, np.where(ends, 0, 1))
+    np.testing.assert_array_equal(episode_of(after).length, np.where(ends, 32, 99))
+    assert len(np.unique(np.asarray(episode_of(after).key), axis=0)) == 40

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from brax.envs import State
 from toy_host import ToyEnv
 
 from cvpo_jax import bench, cli
 from cvpo_jax.profiling import host_envs, reset_cost
 from cvpo_jax.profiling.timing import Measurement, Window, measure
 from cvpo_jax.training import trainer
+from envs.base import Episode, State, episode_of, with_episode
 from envs.host.vector import HostVectorEnv
 
 PIECES = ["environment", "collection", "update", "critics", "Q of samples", "dual", "M-step", "rest"]
@@ -81,12 +81,12 @@ def test_what_resets_add_to_stepping() -> None:
     """Four steps of 20 ms a call; a reset in each that ends an episode takes 40 ms."""
 
     def run(state, keys):
-        ends = np.asarray(state.info["length"] - state.info["steps"])
+        ends = np.asarray(episode_of(state).length - episode_of(state).steps)
         time.sleep(sum(0.02 + 0.04 * bool(np.any(ends == step)) for step in range(1, 5)))
         return state, keys
 
     zero = jnp.zeros((1, 8), jnp.int32)
-    state = State(None, jnp.zeros((1, 8, 1)), zero, zero, info={"steps": zero, "length": zero})
+    state = with_episode(State(None, jnp.zeros((1, 8, 1)), zero, zero), Episode(steps=zero, length=zero))
     result = reset_cost.measure_resets(run, state, jnp.zeros((1, 2)), 4, 100, Window(count=3, seconds=0.02))
     assert result.step_seconds == pytest.approx(0.02, rel=0.4)
     assert result.reset_seconds == pytest.approx(0.04, rel=0.4)

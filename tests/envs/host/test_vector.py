@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from toy_host import EPISODE_LENGTH, ToyEnv
 
+from envs.base import episode_of
 from envs.host.pool import HostError
 from envs.host.protocol import episode_seed
 from envs.host.vector import HostVectorEnv, host_errors
@@ -50,7 +51,7 @@ def test_a_scan_steps_in_order_and_begins_new_episodes(env):
     np.testing.assert_array_equal(states.done, 0 * ended)
     counts = [*range(1, EPISODE_LENGTH), 0, 1, 2]
     np.testing.assert_array_equal(states.obs[:, :, 1], np.array(counts)[:, None] + np.zeros(NUM_ENVS))
-    np.testing.assert_array_equal(states.info["steps"][:, 0], counts)
+    np.testing.assert_array_equal(episode_of(states).steps[:, 0], counts)
     sums = np.cumsum(np.asarray(played[:EPISODE_LENGTH]).sum(2), 0)
     np.testing.assert_allclose(states.reward[:EPISODE_LENGTH], sums, rtol=1e-5)
 
