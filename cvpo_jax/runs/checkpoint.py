@@ -1,7 +1,7 @@
 """Checkpoints of the whole run by orbax: the latest ones and the best.
 
 A checkpoint holds the training state (one replica), the collectors of all devices (environments, replay, keys) and the
-seconds trained, so that a resumed run goes on bit for bit as if it had never stopped.
+seconds trained, so that a resumed run continues bit for bit as if it had never stopped.
 """
 
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from brax.training.types import UInt64
 from orbax.checkpoint import CheckpointManager, checkpoint_managers
 
+from cvpo_jax.algorithm.running_statistics import UInt64
 from cvpo_jax.algorithm.state import TrainState
+from cvpo_jax.config.names import metric_name
 from cvpo_jax.experience.rollout import CollectorState
 
 KEEP_LATEST = 2
@@ -27,7 +28,7 @@ class CheckpointError(RuntimeError):
 
 
 class Checkpoint(NamedTuple):
-    """All that a run goes on from."""
+    """All that a run resumes from."""
 
     state: TrainState  # one replica
     collector: CollectorState  # leading axis D
@@ -35,7 +36,7 @@ class Checkpoint(NamedTuple):
 
 
 def open_checkpoints(run_dir: Path) -> CheckpointManager:
-    """The checkpoints of a run directory, which is made where it is missing; use as a context manager."""
+    """The checkpoints of a run directory, which is made if it is missing; use as a context manager."""
     # `best_fn` with `max_to_keep` alone would drop the latest checkpoint whenever an older one is better.
     policy = checkpoint_managers.AnyPreservationPolicy(
         [
@@ -60,14 +61,9 @@ def open_checkpoints(run_dir: Path) -> CheckpointManager:
     return CheckpointManager(folder, options=options)
 
 
-def step_or_best(text: str) -> Which:
-    """A checkpoint as the command line names it: its step, or `best`; raises ValueError for other words."""
-    return "best" if text == "best" else int(text)
-
-
 def score(metrics: dict[str, float], limits: tuple[float, ...]) -> float:
-    """What makes a checkpoint the best: return among those that keep every limit, else the least excess of cost."""
-    names = ["cost_mean"] if len(limits) == 1 else [f"cost_{index}_mean" for index in range(len(limits))]
+    """What makes a checkpoint the best: return among those that keep every limit, else the smallest excess of cost."""
+    names = [f"{metric_name('cost', index, len(limits))}_mean" for index in range(len(limits))]
     excess = sum(max(0.0, metrics[name] - limit) for name, limit in zip(names, limits, strict=True))
     return metrics["return_mean"] if excess == 0 else -1e6 - excess
 
@@ -107,7 +103,9 @@ def _score(metrics: dict[str, float]) -> float:
 def _read(manager: CheckpointManager, step: int | None, templates: dict[str, Any], **others: Any) -> Any:
     kept = sorted(manager.all_steps())
     if not kept:
-        raise CheckpointError(f"{manager.directory} holds no checkpoint: the run stopped before its first; start anew")
+        raise CheckpointError(
+            f"{manager.directory} holds no checkpoint: the run stopped before its first; start a new run"
+        )
     step = kept[-1] if step is None else step
     if step not in kept:
         raise CheckpointError(f"--step is {step}, but {manager.directory} holds {', '.join(map(str, kept))}")

@@ -10,7 +10,7 @@ from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.runtime import distributed
 
 SIZES = "sizes.json"
-"""The sizes of a run\'s environment, from which its networks are rebuilt without it."""
+"""The sizes of a run's environment, from which its networks are rebuilt without it."""
 
 
 def choose(config: Config) -> Path:
@@ -47,7 +47,7 @@ def load_static_config(run_dir: Path) -> StaticConfig:
 
 
 def resumable(run_dir: Path, config: Config) -> Config:
-    """`config` for going on with the run in `run_dir`, on as many devices as before unless it names a number.
+    """`config` for resuming the run in `run_dir`, on as many devices as before unless it names a number.
 
     Raises ConfigError where `config` would give the stored arrays other shapes.
     """

@@ -19,7 +19,7 @@ Policy = Callable[..., jax.Array]
 def load_state(run_dir: Path, *, step: Which = None) -> TrainState:
     """The training state of a run's latest checkpoint, or of the one `step` names; raises ConfigError, CheckpointError.
 
-    Its products are exact, since a policy is also used where there are no others (cvpo_jax.products).
+    Its matrix products are exact, since a policy is also used where there are no others (`algorithm.matmul`).
     """
     hyperparameters = Hyperparameters.from_config(directory.load_config(run_dir).algo)
     static = directory.load_static_config(run_dir)

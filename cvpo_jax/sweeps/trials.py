@@ -10,7 +10,7 @@ from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.load import parse_overrides
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.checkpoint import KEEP_LATEST
-from cvpo_jax.runs.console import Row, read_metrics
+from cvpo_jax.runs.metrics import Row, read_metrics
 from cvpo_jax.training import population
 
 PROBLEM = "problem.txt"

@@ -18,7 +18,7 @@ def test_the_latest_two_and_the_best_are_kept(tmp_path):
         assert sorted(manager.all_steps()) == [2, 4, 5]
         latest = checkpoint.restore(manager, {"x": jnp.zeros(3, jnp.int32)}, {"y": jnp.ones(2)})
         assert latest.state["x"].tolist() == [5, 5, 5]
-        assert latest.collection["y"].tolist() == [0, 0]
+        assert latest.collector["y"].tolist() == [0, 0]
         assert latest.seconds == 50.0
         assert checkpoint.restore_state(manager, {"x": jnp.zeros(3, jnp.int32)}, 2)["x"].tolist() == [2, 2, 2]
         assert checkpoint.restore_state(manager, {"x": jnp.zeros(3, jnp.int32)}, "best")["x"].tolist() == [2, 2, 2]
@@ -59,11 +59,11 @@ def test_a_checkpoint_that_is_not_there_or_has_other_shapes_is_named(tmp_path):
 
 def test_arrays_without_elements_come_back(tmp_path):
     """Such as the bodies of a task that has none, which orbax refuses to write."""
-    collection = {"none": jnp.zeros((2, 0, 3)), "some": jnp.arange(4.0)}
+    collector = {"none": jnp.zeros((2, 0, 3)), "some": jnp.arange(4.0)}
     with checkpoint.open_checkpoints(tmp_path) as manager:
-        checkpoint.save(manager, 1, Checkpoint({"x": jnp.ones(3)}, collection, 0.0), 0.0)
+        checkpoint.save(manager, 1, Checkpoint({"x": jnp.ones(3)}, collector, 0.0), 0.0)
         manager.wait_until_finished()
-        restored = checkpoint.restore(manager, {"x": jnp.ones(3)}, collection).collection
+        restored = checkpoint.restore(manager, {"x": jnp.ones(3)}, collector).collector
     assert restored["none"].shape == (2, 0, 3)
     assert restored["some"].tolist() == [0, 1, 2, 3]
 

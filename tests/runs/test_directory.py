@@ -47,7 +47,7 @@ def test_a_place_that_is_taken_is_refused(described):
 def test_what_is_described_is_read_back(described):
     config = directory.load_config(described)
     assert (config.train.devices, config.run_dir) == (2, str(described))
-    assert dataclasses.replace(config, train=CONFIG.train, run_dir="") == CONFIG
+    assert dataclasses.replace(config, train=CONFIG.train, run_dir=None) == CONFIG
     assert directory.load_static_config(described) == STATIC
 
 
@@ -59,26 +59,27 @@ def test_a_folder_that_is_no_run_is_told(tmp_path):
 
 @pytest.mark.parametrize("spoil", [lambda values: values | {"color": 3}, lambda values: {}])
 def test_files_of_another_version_are_told(described, spoil):
-    path = described / "static_config.json"
+    path = described / "sizes.json"
     path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
     with pytest.raises(ConfigError, match="another version wrote it"):
         directory.load_static_config(described)
 
 
-@pytest.mark.parametrize(("asked", "devices"), [(0, 2), (4, 4)])
+@pytest.mark.parametrize(("asked", "devices"), [(None, 2), (4, 4)])
 def test_a_resumed_run_keeps_its_place_and_its_devices_unless_told(described, asked, devices):
     train = dataclasses.replace(CONFIG.train, devices=asked)
     config = directory.resumable(described, dataclasses.replace(CONFIG, train=train, run_dir="elsewhere"))
     assert (config.train.devices, config.run_dir) == (devices, str(described))
 
 
-@pytest.mark.parametrize("option", directory.SHAPING)
+@pytest.mark.parametrize("option", [option for option, _ in CONFIG.shaping()])
 def test_every_option_that_shapes_a_checkpoint_is_kept(option, described):
     """Changes the stored value, so that the one asked for is another."""
     section, name = option.split(".")
     stored = json.loads((described / "config.json").read_text())
     was = stored[section][name]
-    other = {"env.backend": "gymnasium", "algo.covariance": "full", "algo.constraints": "cost_hazards=1"}
+    other = {"env.backend": "gymnasium", "algo.covariance": "full", "env.episode_length": 100}
+    other["algo.constraints"] = {"cost_hazards": 1.0}
     longer = [*was, 4] if isinstance(was, list) else None
     stored[section][name] = other.get(option) or longer or (was + "x" if isinstance(was, str) else 2 * (was + 8))
     if option == "env.num_envs":

@@ -1,32 +1,19 @@
-"""Metrics files: what is not finite, what a kill cut short, and what a resume rewinds."""
+"""Metrics files: what is not finite, what a kill cut short, what a resume rewinds, and the names of constraints."""
 
+import json
 import math
 
-from cvpo_jax.runs.console import HEADER, Logs, read_metrics, rewind_metrics
-
-ROW = {
-    "step": 100,
-    "updates": 10,
-    "seconds": 60.0,
-    "steps_per_second": math.nan,
-    "return_mean": 1.5,
-    "cost_mean": 2.0,
-    "cost_over_limit": math.inf,
-    "cost/predicted": 3.25,
-}
+from cvpo_jax.config.names import metric_name
+from cvpo_jax.runs.metrics import read_metrics, rewind_metrics, to_json
 
 
-def test_an_evaluation_reaches_file_and_terminal(tmp_path, capsys):
-    with Logs(tmp_path, 1000) as logs:
-        logs.evaluation(ROW, "")
-        logs.evaluation(ROW | {"step": 200}, "")
-    assert "NaN" not in (tmp_path / "metrics.jsonl").read_text()
-    first, second = read_metrics(tmp_path)
-    assert (first["step"], second["step"], first["cost/predicted"]) == (100, 200, 3.25)
-    assert math.isnan(first["steps_per_second"])
-    header, line, _ = capsys.readouterr().out.splitlines()
-    assert header == HEADER
-    assert line.split()[:7] == ["100", "10", "1.0", "1.50", "2.0", "inf", "3.2"]
+def test_what_is_not_finite_is_null_in_json():
+    assert json.loads(to_json({"a": math.nan, "b": math.inf, "c": 1.5})) == {"a": None, "b": None, "c": 1.5}
+
+
+def test_several_constraints_have_their_index_in_the_names():
+    assert metric_name("cost/measured", 0, 1) == "cost/measured"
+    assert [metric_name("cost", index, 2) for index in range(2)] == ["cost_0", "cost_1"]
 
 
 def test_a_line_cut_short_is_left_out_and_later_ones_are_forgotten(tmp_path):
@@ -41,15 +28,3 @@ def test_a_folder_without_metrics_has_none(tmp_path):
     assert read_metrics(tmp_path) == []
     rewind_metrics(tmp_path, 0)
     assert read_metrics(tmp_path) == []
-
-
-def test_the_bar_tells_what_is_known_and_no_more(tmp_path):
-    with Logs(tmp_path, 1000) as logs:
-        told = []
-        logs._progress.update = lambda *_, description, **__: told.append(description)
-        logs.progress(10, math.nan, {})
-        logs.progress(20, math.nan, {"train/return": 1.0, "train/cost": 2.0})
-        logs.progress(30, 5000.0, {"train/return": 1.0, "train/cost": 2.0})
-    assert told[0] == "training"
-    assert "steps/s" not in told[1] and "cost    2.0" in told[1]
-    assert told[2].startswith("5,000 steps/s") and "nan" not in "".join(told)

@@ -11,7 +11,7 @@ from PIL import Image
 from cvpo_jax import ConfigError, cli, evaluate, load_policy, plot
 from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.runs.checkpoint import CheckpointError
-from cvpo_jax.runs.console import read_metrics
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.policy import load_state
 
 pytestmark = pytest.mark.xdist_group("tiny_run")  # compiled once, by one worker
@@ -92,6 +92,7 @@ def test_a_run_without_evaluations_is_told(tiny_run, tmp_path):
 def test_a_policy_of_rounded_products_is_used_with_exact_ones(tiny_run, tmp_path) -> None:
     copy = tmp_path / "rounded"
     shutil.copytree(tiny_run, copy)
-    stored = json.loads((copy / "static_config.json").read_text())
-    (copy / "static_config.json").write_text(json.dumps(stored | {"products": "bfloat16"}))
-    assert load_state(copy).static.products == "float32"
+    stored = json.loads((copy / "config.json").read_text())
+    stored["algo"]["matmul_dtype"] = "bfloat16"
+    (copy / "config.json").write_text(json.dumps(stored))
+    assert load_state(copy).static.algo.matmul_dtype == "float32"

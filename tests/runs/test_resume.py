@@ -13,8 +13,8 @@ import pytest
 
 from cvpo_jax import cli, run
 from cvpo_jax.runs import checkpoint
-from cvpo_jax.runs.console import read_metrics
 from cvpo_jax.runs.directory import load_config
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.training.trainer import build
 
@@ -36,11 +36,11 @@ def resume(run_dir, *overrides):
 def everything(run_dir):
     """All arrays of the latest checkpoint, by path."""
     trainer = build(load_config(run_dir))
-    state, collection = jax.eval_shape(trainer.start, jax.random.PRNGKey(0))
+    state, collector = jax.eval_shape(trainer.start, jax.random.PRNGKey(0))
     one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state)
     with checkpoint.open_checkpoints(run_dir) as manager:
-        stored = checkpoint.restore(manager, one, collection)
-    leaves = jax.tree_util.tree_leaves_with_path((stored.state, stored.collection))
+        stored = checkpoint.restore(manager, one, collector)
+    leaves = jax.tree_util.tree_leaves_with_path((stored.state, stored.collector))
     return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
 
 
