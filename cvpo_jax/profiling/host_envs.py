@@ -1,13 +1,11 @@
-"""Our batches of genuine environments against the package's own: `python -m envs.host_bench [--json]`.
+"""Our batches of genuine environments against the package's own: part of `bench` with `--env.backend gymnasium`.
 
 Both step the same number of worker processes, one environment each, through whole episodes with their resets; and one
-environment of each is reset alone. Windows of both alternate in one run, so that the ratios hold on a busy machine too.
-Theirs is the package with only what it needs to be imported today.
+environment of each is reset by itself. Windows of both alternate in one run, so that the ratios hold on a busy machine
+too. Theirs is the package with only what it needs to be imported today.
 """
 
-import argparse
 import contextlib
-import json
 import statistics
 import subprocess
 import sys
@@ -142,19 +140,3 @@ def table(result: dict[str, Any]) -> str:
         f"{1000 * result['reset_seconds_package']:.0f}: {result['reset_ratio']:.0f} times cheaper"
     )
     return "\n".join([head, steps, resets])
-
-
-def main() -> None:
-    """Compare and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--task", default="SafetyPointGoal1-v0")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--windows", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    result = compare(options.task, options.workers, options.windows)
-    print(json.dumps(result) if options.json else table(result))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,11 @@
 """How an experiment scales over devices: `python -m cvpo_jax.bench EXPERIMENT --devices 1,2,4`.
 
 Each device has the environments, the replay and the share of a batch that the experiment has on one: with D devices a
-perfect program does D times the environment steps, and as many updates a second, each on D times the states. Numbers of
-devices that are not here are worked out on paper: only what each device would send.
+perfect program makes D times the environment steps, and as many updates a second, each on D times the states. For more
+devices than there are here, only what each would send is worked out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,16 +16,15 @@ from cvpo_jax.algorithm.state import Hyperparameters, init_train_state
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experience import rollout
-from cvpo_jax.profiling import collectives
-from cvpo_jax.profiling.collectives import Collective
+from cvpo_jax.profiling.collectives import Collective, find_collectives, repeat_collectives
+from cvpo_jax.profiling.loops import update_loop
 from cvpo_jax.profiling.timing import Measurement, Window, measure
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import trainer
-from cvpo_jax.training.epoch import make_draw, make_learn
-from cvpo_jax.training.trainer import Trainer
+from cvpo_jax.training.epoch import make_draw
 
 ROW = "{:>8} {:>12} {:>10} {:>11} {:>10} {:>15} {:>8} {:>16}"
-HEADER = ("devices", "steps/s", "efficiency", "updates/s", "efficiency", "collectives", "share", "sent an update")
+HEADER = ("devices", "steps/s", "efficiency", "updates/s", "efficiency", "collectives", "share", "sent per update")
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Scale:
 
     count: int
     update: list[Collective]
-    """The exchanges of an update."""
+    """The collectives of an update."""
     collection: list[Collective]
     """Those of the collection between updates: statistics of observations and cost."""
     speed: Speed | None
@@ -56,8 +55,8 @@ class Scale:
             f"bytes_sent_{name}": sum(one.bytes_sent(self.count) for one in getattr(self, name))
             for name in ("update", "collection")
         }
-        exchanges = [{"kind": one.kind, "bytes": one.bytes_given, "times": one.times} for one in self.update]
-        return {"devices": self.count, **self._speeds(first), **sent, "exchanges_update": exchanges}
+        collectives = [{"kind": one.kind, "bytes": one.bytes_given, "times": one.times} for one in self.update]
+        return {"devices": self.count, **self._speeds(first), **sent, "collectives_update": collectives}
 
     def _speeds(self, first: "Scale") -> dict[str, float]:
         if not self.speed or not first.speed:
@@ -94,71 +93,53 @@ def scale(config: Config, counts: Sequence[int], window: Window) -> list[Scale]:
 
 
 def widened(config: Config, count: int) -> Config:
-    """`config` for `count` devices, each with what it has on one."""
-    algo, train = config.algo, config.train
-    return replace(
-        config,
-        env=replace(config.env, num_envs=count * config.env.num_envs),
-        algo=replace(algo, batch_size=count * algo.batch_size, recent_steps=count * algo.recent_steps),
-        train=replace(
-            train,
-            devices=count,
-            replay_size=count * train.replay_size,
-            warmup_steps=count * train.warmup_steps,
-            epoch_steps=count * train.epoch_steps,
-            updates_per_step=train.updates_per_step / count,
-        ),
-    )
+    """`config` for `count` devices, each with the environments, replay and share of a batch that it has on one."""
+    wide = config.with_envs(count * config.env.num_envs)
+    algo = replace(wide.algo, batch_size=count * config.algo.batch_size)
+    return replace(wide, algo=algo, train=replace(wide.train, devices=count))
 
 
 def _scale(config: Config, count: int, window: Window | None) -> Scale:
-    updates, collection = on_paper(config, count)
-    return Scale(count, updates, collection, _measured(widened(config, count), updates, window) if window else None)
+    of_update, of_collection = trace_collectives(config, count)
+    speed = _measured(widened(config, count), of_update, window) if window else None
+    return Scale(count, of_update, of_collection, speed)
 
 
-def on_paper(config: Config, count: int) -> tuple[list[Collective], list[Collective]]:
-    """The exchanges of an update and of the collection before it on `count` devices, none of which need be here."""
+def trace_collectives(config: Config, count: int) -> tuple[list[Collective], list[Collective]]:
+    """The collectives of an update and of the collection before it on `count` devices, none of which need be here."""
     one = widened(config, 1).validate()
     env, schedule = trainer.make_env(one, one.env.num_envs), one.schedule()
     static, key = trainer.make_static_config(one, env), jax.random.PRNGKey(0)
     state = jax.eval_shape(partial(init_train_state, static), Hyperparameters.from_config(one.algo), key)
-    collection = jax.eval_shape(partial(rollout.start, env, one.train.replay_size // one.env.num_envs), key)
+    collector = jax.eval_shape(partial(rollout.start, env, one.train.replay_size // one.env.num_envs), key)
     batch = jax.eval_shape(
         lambda stored, gamma: make_draw(one, 1)(stored, key, gamma=gamma),
-        collection.replay,
+        collector.replay,
         state.hyperparameters.gamma,
     )
     collect = partial(rollout.collect, env, steps=schedule.unroll, random=False, axis_name=devices.AXIS_NAME)
     return (
-        collectives.find(partial(update, axis_name=devices.AXIS_NAME), state, batch, count=count),
-        collectives.find(collect, state, collection, count=count),
+        find_collectives(partial(update, axis_name=devices.AXIS_NAME), state, batch, count=count),
+        find_collectives(collect, state, collector, count=count),
     )
 
 
-def _measured(config: Config, exchanges: list[Collective], window: Window) -> Speed:
+def _measured(config: Config, found: list[Collective], window: Window) -> Speed:
     """Speeds on as many devices as `config` names."""
     built = trainer.build(config)
-    state, collection = built.fresh()
-    state, collection, _ = jax.block_until_ready(built.warmup(state, collection))
-    carry = (state, collection.key, collection.replay)
-    update_speed, _ = measure("update", "updates/s", built.epoch_updates, updates(built), carry, window)
-    alone, values = collectives.repeat(exchanges, built.chosen, built.epoch_updates)
+    state, collector = built.fresh()
+    state, collector, _ = jax.block_until_ready(built.warmup(state, collector))
+    carry = (state, collector.key, collector.replay)
+    update_speed, _ = measure("update", "updates/s", built.epoch_updates, update_loop(built), carry, window)
+    alone, values = repeat_collectives(found, built.chosen, built.epoch_updates)
     collective_speed, _ = measure("collectives", "updates/s", built.epoch_updates, alone, (values,), window)
     # Last, since it donates its arguments.
-    training, _ = measure("training", "steps/s", built.epoch_steps, built.epoch, (state, collection), window)
+    training, _ = measure("training", "steps/s", built.epoch_steps, built.epoch, (state, collector), window)
     return Speed(training, update_speed, collective_speed)
 
 
-def updates(built: Trainer) -> Callable:
-    """As many updates as in an epoch, each with its draw from the replay."""
-    learn = partial(make_learn(built.config, len(built.chosen)), axis_name=devices.AXIS_NAME)
-    return devices.parallel(
-        lambda *carry: jax.lax.scan(learn, carry, None, length=built.epoch_updates)[0], built.chosen
-    )
-
-
 def table(scales: Sequence[Scale]) -> str:
-    """The scales as a table, and the exchanges of an update on the most devices."""
+    """The scales as a table, and the collectives of an update on the most devices."""
     lines = [ROW.format(*HEADER)]
     for one in scales:
         found = one.summary(scales[0])
@@ -179,11 +160,11 @@ def table(scales: Sequence[Scale]) -> str:
             )
         )
     if not all(one.speed for one in scales):
-        lines.append(f"{len(jax.local_devices())} device(s) are here: what more would send is worked out on paper")
+        lines.append(f"{len(jax.local_devices())} device(s) are here: of more, only what they would send is known")
     last = scales[-1]
-    lines += ["", f"exchanges on {last.count} devices, in their order: bytes each device gives, and sends in a ring"]
-    for name, exchanges in (("update", last.update), ("collection", last.collection)):
-        for each in exchanges:
+    lines += ["", f"collectives on {last.count} devices in their order: bytes each contributes, and sends in a ring"]
+    for name, collectives in (("update", last.update), ("collection", last.collection)):
+        for each in collectives:
             times = f" x {each.times}" if each.times > 1 else ""
             sent = f"{each.bytes_sent(last.count):>14,.0f}"
             lines.append(f"{name:>12} {each.kind:<12} {each.bytes_given:>12,}{times} {sent}")

@@ -20,7 +20,7 @@ class Measurement:
     rates: tuple[float, ...]
     """Units a second in each window."""
     compile_processor_seconds: float = 0.0
-    """What compiling took of the processor: the same where others compute beside it."""
+    """Processor time of compiling: the same where other processes compute meanwhile."""
 
     @property
     def median(self) -> float:
@@ -29,7 +29,7 @@ class Measurement:
 
     @property
     def spread(self) -> float:
-        """Fastest window less slowest, relative to the median."""
+        """The fastest window's rate less the slowest's, relative to the median."""
         return (max(self.rates) - min(self.rates)) / self.median
 
     def summary(self) -> dict[str, str | float]:
@@ -56,7 +56,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A compiled function, and how long compiling it took, by the clock and of the processor."""
+    """A compiled function, and how long compiling it took, by the clock and in processor time."""
 
     call: Callable[..., tuple]
     seconds: float

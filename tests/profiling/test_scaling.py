@@ -1,4 +1,4 @@
-"""What devices exchange, counted without them, and the command that measures how an experiment scales."""
+"""What devices send each other, counted without them, and the command that measures how an experiment scales."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 from toy import Bandit
 
 from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig, bench, cli
-from cvpo_jax.algorithm.state import Hyperparameters
+from cvpo_jax.algorithm.state import Hyperparameters, init_train_state
 from cvpo_jax.profiling import collectives, scaling
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import trainer
@@ -39,8 +39,8 @@ def two_kinds(x):
     return jax.lax.scan(lambda carry, _: (devices.psum(carry, devices.AXIS_NAME), None), whole.sum(), None, length=2)[0]
 
 
-def test_exchanges_are_found_in_their_order_on_any_number_of_devices():
-    found = collectives.find(two_kinds, jnp.ones((2, 3)), count=256)
+def test_collectives_are_found_in_their_order_on_any_number_of_devices():
+    found = collectives.find_collectives(two_kinds, jnp.ones((2, 3)), count=256)
     assert [(one.kind, one.bytes_given, one.times) for one in found] == [
         ("all-reduce", 24, 1),
         ("all-gather", 24, 1),
@@ -51,9 +51,9 @@ def test_exchanges_are_found_in_their_order_on_any_number_of_devices():
     assert [one.bytes_sent(1) for one in found] == [0, 0, 0]
 
 
-def test_the_exchanges_alone_are_really_carried_out():
-    found = collectives.find(two_kinds, jnp.ones((2, 3)), count=2)
-    alone, values = collectives.repeat(found, devices.select(2), 5)
+def test_the_collectives_alone_are_really_performed():
+    found = collectives.find_collectives(two_kinds, jnp.ones((2, 3)), count=2)
+    alone, values = collectives.repeat_collectives(found, devices.select(2), 5)
     compiled = alone.lower(values).compile()
     text = compiled.as_text()
     assert text.count(" all-reduce(") == 3, "one sum, then two that wait for each other"
@@ -66,10 +66,10 @@ def test_the_exchanges_alone_are_really_carried_out():
     assert found == [[near] * 6 + [1 - near] * 6] * 2 + [[nearer, 1 - nearer]]
 
 
-def test_an_update_exchanges_gradients_and_the_values_of_sampled_actions():
-    update, collection = scaling.on_paper(CONFIG, 256)
+def test_an_update_reduces_gradients_and_gathers_the_values_of_sampled_actions():
+    update, collection = scaling.trace_collectives(CONFIG, 256)
     state = jax.eval_shape(
-        lambda: scaling.learner.init_train_state(
+        lambda: init_train_state(
             trainer.make_static_config(CONFIG, Bandit(8)),
             Hyperparameters.from_config(CONFIG.algo),
             jax.random.PRNGKey(0),
@@ -102,7 +102,7 @@ def test_a_mistaken_list_is_told(text, tmp_path, capsys):
     assert f"--devices is {text}" in capsys.readouterr().err
 
 
-def test_more_devices_than_there_are_are_worked_out_on_paper(tmp_path, capsys):
+def test_of_more_devices_than_there_are_is_told_what_they_would_send(tmp_path, capsys):
     path = tmp_path / "toy.py"
     path.write_text(EXPERIMENT)
     assert cli.main(bench.command, [str(path), "--devices", "256"]) == 0
