@@ -1,18 +1,109 @@
-"""What all entry points share: output by lines, and errors in one line with an exit status."""
+"""The front that all commands share: options from a dataclass, errors in one line with an exit status, `cvpo NAME`.
 
+A command is a file beside this one with a function `command(arguments)`. Its library is imported when the command is
+carried out, so that `--help` and mistakes are answered before JAX is loaded.
+"""
+
+import ast
+import dataclasses
+import difflib
+import importlib
+import inspect
 import io
 import os
+import pkgutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
-from cvpo_jax.config import ConfigError
-from cvpo_jax.runs.checkpoint import CheckpointError
-from cvpo_jax.training.train import TrainingError
-from envs.host.pool import HostError
+from tyro.conf import Positional, arg
+
+from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config.command_line import OneSpelling, parse, parse_known
+from cvpo_jax.config.load import load_experiment
 
 WRONG = 2
 INTERRUPTED = 130
+HELP = {"-h", "--help"}
+
+Options = TypeVar("Options")
+RunDir = Annotated[Path, Positional, arg(metavar="RUN_DIR")]
+RunDirs = Annotated[tuple[Path, ...], Positional, arg(metavar="RUN_DIR [RUN_DIR ...]", help_behavior_hint="(required)")]
+
+
+def read_options(kind: type[Options], name: str, arguments: Sequence[str]) -> Options:
+    """The options of the command `name`, the dataclass `kind`; `--help` prints them and exits. Raises ConfigError."""
+    known = [f"--{field.name}" for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for word in arguments:
+        option = word.partition("=")[0].replace("-", "_").replace("__", "--", 1)
+        if word.startswith("--") and option not in [*known, *HELP]:
+            close = difflib.get_close_matches(option, known)
+            hint = f"; close to it: {', '.join(close)}" if close else ""
+            raise ConfigError(f"Unrecognized option: {word}{hint}; --help lists all options")
+    options = parse(kind, arguments, prog=program(name))
+    if getattr(options, "run_dirs", None) == ():
+        raise ConfigError("RUN_DIR is missing; --help lists all options")
+    return options
+
+
+@dataclass(frozen=True)
+class _AllOptions(Generic[Options]):
+    """The options of a command that takes an experiment."""
+
+    own: Annotated[Options, arg(name="")]
+    config: Annotated[OneSpelling[Config], arg(name="")]
+
+
+@dataclass(frozen=True)
+class _Help(Generic[Options]):
+    """What `--help` lists of such a command."""
+
+    experiment: Annotated[Path, Positional, arg(metavar="EXPERIMENT", help_behavior_hint="")]
+    """A file with get_config(), as in experiments/. The options with a dot override what it returns."""
+    options: Annotated[_AllOptions[Options], arg(name="")]
+
+
+@dataclass(frozen=True)
+class Invocation(Generic[Options]):
+    """A command line of three parts: the command's own options, an experiment, and overrides of the latter's."""
+
+    options: Options
+    experiment: Path | None
+    overrides: tuple[str, ...]
+
+    def config(self, default: Config | None = None) -> Config:
+        """The experiment, or `default` instead of it, under the overrides; raises ConfigError."""
+        if default is None and self.experiment is None:
+            raise ConfigError("name an experiment first, as in experiments/point_goal.py")
+        if default is None:
+            default = load_experiment(self.experiment or "")
+        # With the own options, so that a misspelled one is recognized as such.
+        kind: Any = _AllOptions[type(self.options)]  # type: ignore[misc]
+        return parse(kind, self.overrides, default=_AllOptions(self.options, default), prog="").config.validate()
+
+
+def read_invocation(kind: type[Options], name: str, arguments: Sequence[str]) -> Invocation[Options]:
+    """Split `arguments` of the command `name`, whose own options are the dataclass `kind`.
+
+    Own options may stand anywhere; what is left begins with the experiment, if there is one. `--help` prints the
+    command's options and the configuration's, with the experiment's defaults if it is named, and exits. Raises
+    ConfigError for a value of an own option that cannot be read.
+    """
+    options, rest = parse_known(kind, arguments)
+    experiment = Path(rest.pop(0)) if rest and not rest[0].startswith("-") else None
+    if HELP & set(rest):
+        default = load_experiment(experiment) if experiment else Config()
+        shown = _Help(experiment or Path(), _AllOptions(kind(), default))
+        listed: Any = _Help[kind]  # type: ignore[valid-type]
+        parse(listed, ["--help"], default=shown, prog=program(name), description=inspect.getdoc(kind))
+    return Invocation(options, experiment, tuple(rest))
+
+
+def program(name: str) -> str:
+    """How the user calls the command `name`."""
+    return f"cvpo {name}" if Path(sys.argv[0]).name == "cvpo" else f"python -m cvpo_jax.{name}"
 
 
 def main(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | None = None) -> int:
@@ -26,13 +117,32 @@ def main(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | No
         sys.stdout.reconfigure(line_buffering=True)
     try:
         command(sys.argv[1:] if arguments is None else arguments)
-    except (ConfigError, CheckpointError, TrainingError, HostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return WRONG
+    except ConfigError as error:
+        return _say(f"error: {error}", WRONG)
+    except BrokenPipeError:
+        # What reads the output, such as `head`, has seen enough; nothing may be flushed into its pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("stopped; --resume goes on from the last checkpoint", file=sys.stderr)
-        return INTERRUPTED
+        return _say("stopped; a run continues from its last checkpoint with --resume", INTERRUPTED)
+    except Exception as error:
+        if not isinstance(error, _library_errors()):
+            raise
+        return _say(f"error: {error}", WRONG)
     return 0
+
+
+def _say(message: str, status: int) -> int:
+    print(message, file=sys.stderr)
+    return status
+
+
+def _library_errors() -> tuple[type[Exception], ...]:
+    """The library's errors that a user can mend; imported only once one was raised, since they bring JAX."""
+    from cvpo_jax.runs.checkpoint import CheckpointError
+    from cvpo_jax.training.train import TrainingError
+    from envs.host.pool import HostError
+
+    return CheckpointError, TrainingError, HostError
 
 
 def leave(status: int) -> NoReturn:
@@ -42,3 +152,28 @@ def leave(status: int) -> NoReturn:
     if status == INTERRUPTED:
         os._exit(status)
     sys.exit(status)
+
+
+def commands() -> dict[str, str]:
+    """Name and purpose, the first sentence of its docstring, of each file beside this one that is a command."""
+    found = {}
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        if not module.ispkg and module.name != "cli":
+            # Read without importing it.
+            tree = ast.parse((Path(__file__).parent / f"{module.name}.py").read_text())
+            found[module.name] = (ast.get_docstring(tree) or "").partition(":")[0]
+    return found
+
+
+def console() -> NoReturn:
+    """`cvpo NAME …`: the command of that name, the same as `python -m cvpo_jax.NAME …`."""
+    name, *arguments = sys.argv[1:] or [""]
+    name, known = name.replace("-", "_"), commands()
+    if name not in known:
+        if name and name not in ("_h", "__help"):
+            leave(_say(f"error: there is no command {name}; those there are: {', '.join(known)}", WRONG))
+        listed = "\n".join(f"  {each:<10} {purpose}" for each, purpose in known.items())
+        print(f"usage: cvpo COMMAND ...\n\n{listed}\n\ncvpo COMMAND --help lists a command's options")
+        leave(0 if name else WRONG)
+    module: Any = importlib.import_module(f"cvpo_jax.{name}")
+    leave(main(module.command, arguments))

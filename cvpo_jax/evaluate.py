@@ -1,24 +1,40 @@
 """Evaluate a run's policy: `python -m cvpo_jax.evaluate RUN_DIR [--episodes N] [--stochastic] [--json]`."""
 
-import argparse
-import dataclasses
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from __future__ import annotations
 
-import jax
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from cvpo_jax import cli
 from cvpo_jax.config import ConfigError
 from cvpo_jax.config.sections import Backend
-from cvpo_jax.experience.evaluation import make_evaluation, summarize
-from cvpo_jax.runs import directory
-from cvpo_jax.runs.checkpoint import Which, step_or_best
-from cvpo_jax.runs.console import Row, to_json
-from cvpo_jax.runs.policy import load_state
-from cvpo_jax.runtime import compilation_cache
-from cvpo_jax.training.trainer import make_env
-from envs.host.vector import host_scope
+
+if TYPE_CHECKING:
+    from cvpo_jax.runs.checkpoint import Which
+    from cvpo_jax.runs.metrics import Row
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Evaluate a run's policy."""
+
+    run_dir: cli.RunDir
+    """The directory of the run."""
+    backend: Backend | None = None
+    """Where to evaluate it; None: the backend it was trained on."""
+    episodes: int = 100
+    """Whole episodes, each with a new layout."""
+    seed: int = 0
+    """Seed of layouts and actions."""
+    step: int | Literal["best"] | None = None
+    """The checkpoint: its step, or `best` by evaluation; None: the latest."""
+    stochastic: bool = False
+    """Sample actions instead of taking the mean."""
+    json: bool = False
+    """Print one JSON object."""
 
 
 def evaluate(
@@ -34,6 +50,14 @@ def evaluate(
 
     `backend` replaces the run's own, `step` names a checkpoint other than the latest, or `best`.
     """
+    import jax
+
+    from cvpo_jax.experience.evaluation import make_evaluation, summarize
+    from cvpo_jax.runs import directory
+    from cvpo_jax.runs.policy import load_state
+    from cvpo_jax.training.trainer import make_env
+    from envs.host.vector import host_scope
+
     if episodes < 1:
         raise ConfigError(f"--episodes is {episodes}: at least one is needed")
     config = directory.load_config(run_dir)
@@ -48,20 +72,15 @@ def evaluate(
 
 def command(arguments: Sequence[str]) -> None:
     """Print an evaluation."""
-    parser = argparse.ArgumentParser(prog="python -m cvpo_jax.evaluate", description="Evaluate a run's policy.")
-    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR")
-    parser.add_argument("--backend", choices=("brax", "gymnasium"), help="default: the backend it was trained on")
-    parser.add_argument("--episodes", type=int, default=100, help="whole episodes, a new layout each (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of layouts and actions (default 0)")
-    parser.add_argument("--step", type=step_or_best, help="a checkpoint other than the latest: its step, or `best`")
-    parser.add_argument("--stochastic", action="store_true", help="sample actions instead of taking the mean")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = vars(parser.parse_args(arguments))
+    options = vars(cli.read_options(EvaluateOptions, "evaluate", arguments))
     as_json = options.pop("json")
+    from cvpo_jax.runs.metrics import to_json
+    from cvpo_jax.runtime import compilation_cache
+
     compilation_cache.enable_cache()
     row = evaluate(options.pop("run_dir"), **options)
     print(to_json(row) if as_json else "\n".join(f"{name:<18} {value:12,.3f}" for name, value in row.items()))
 
 
 if __name__ == "__main__":
-    sys.exit(cli.main(command))
+    cli.leave(cli.main(command))

@@ -1,37 +1,54 @@
-"""The learning curve and the table of a run. Also `python -m cvpo_jax.plot RUN_DIR …`."""
+"""Draw learning curves of runs: `python -m cvpo_jax.plot RUN_DIR … [--out FILE]`. Also the table a run ends with."""
 
-import argparse
+from __future__ import annotations
+
 import math
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import matplotlib
-import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
 from cvpo_jax import cli
 from cvpo_jax.config import ConfigError
-from cvpo_jax.runs.console import Row, read_metrics
-from cvpo_jax.runs.directory import load_config
+from cvpo_jax.config.names import metric_name
 
-matplotlib.use("Agg")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from cvpo_jax.runs.metrics import Row
+
+
+@dataclass(frozen=True)
+class PlotOptions:
+    """Draw learning curves of runs into one picture."""
+
+    run_dirs: cli.RunDirs
+    """The directories of the runs."""
+    out: Path = Path("learning_curves.png")
+    """The PNG to write."""
 
 
 def plot_runs(run_dirs: Sequence[Path], path: Path) -> Path:
     """Draw return and cost of evaluations over environment steps, one line a run, to the PNG at `path`.
 
-    Raises ConfigError where a folder is no run or a run has no evaluation yet.
+    Of several constraints the first one is drawn. Raises ConfigError where a folder is no run or a run has no
+    evaluation yet.
     """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from cvpo_jax.runs.directory import load_config
+
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 6.5), sharex=True, layout="constrained")
     for run_dir in run_dirs:
-        config, rows = load_config(run_dir), _evaluations(run_dir)
+        config, rows = load_config(run_dir), evaluations(run_dir)
         label = f"{config.env.id} seed {config.train.seed}"
-        steps = [row["step"] / 1e6 for row in rows]
-        suffix = "" if len(config.algo.cost_limits) == 1 else "_0"
+        steps, limits = [row["step"] / 1e6 for row in rows], config.algo.cost_limits
         _curve(top, steps, rows, "return", label)
-        _curve(bottom, steps, rows, f"cost{suffix}", label)
-        bottom.axhline(config.algo.cost_limits[0], color="black", linestyle="--", linewidth=1)
+        _curve(bottom, steps, rows, metric_name("cost", 0, len(limits)), label)
+        bottom.axhline(limits[0], color="black", linestyle="--", linewidth=1)
     top.set_ylabel("return of an episode")
     bottom.set_ylabel("cost of an episode")
     bottom.set_xlabel("million environment steps")
@@ -43,7 +60,10 @@ def plot_runs(run_dirs: Sequence[Path], path: Path) -> Path:
     return path
 
 
-def _evaluations(run_dir: Path) -> list[Row]:
+def evaluations(run_dir: Path) -> list[Row]:
+    """The evaluations of a run, oldest first; raises ConfigError where there are none yet."""
+    from cvpo_jax.runs.metrics import read_metrics
+
     rows = read_metrics(run_dir)
     if not rows:
         raise ConfigError(f"{run_dir} holds no evaluation yet: let it train longer, or lower --eval.every")
@@ -65,32 +85,31 @@ def plot_run(run_dir: Path) -> Path:
 
 def table(run_dir: Path, most: int = 8) -> str:
     """Return and cost at up to `most` evaluations spread over the run, the last one among them, and the best of all."""
-    rows = _evaluations(run_dir)
+    from cvpo_jax.runs.directory import load_config
+
+    rows, count = evaluations(run_dir), len(load_config(run_dir).algo.cost_limits)
+    cost, limit = f"{metric_name('cost', 0, count)}_mean", metric_name("cost_limit", 0, count)
     stride = -(-len(rows) // most)
     lines = [f"{'step':>12} {'minutes':>8} {'return':>8} {'cost':>8} {'limit':>7}"]
-    suffix = "" if "cost_mean" in rows[-1] else "_0"
     for row in rows[::-1][::stride][::-1]:
         lines.append(
             f"{row['step']:>12,} {row['seconds'] / 60:>8.1f} {row['return_mean']:>8.2f} "
-            f"{row[f'cost{suffix}_mean']:>8.1f} {row[f'cost_limit{suffix}']:>7g}"
+            f"{row[cost]:>8.1f} {row[limit]:>7g}"
         )
     best = max(rows, key=lambda row: row.get("score", -math.inf))
     if "score" in best:
         lines.append(
             f"best by evaluation: step {best['step']:,}, return {best['return_mean']:.2f} at a cost of "
-            f"{best[f'cost{suffix}_mean']:.1f} (evaluate it anew: --step best)"
+            f"{best[cost]:.1f} (evaluate it again: --step best)"
         )
     return "\n".join(lines)
 
 
 def command(arguments: Sequence[str]) -> None:
     """Draw the runs named on the command line into one picture."""
-    parser = argparse.ArgumentParser(prog="python -m cvpo_jax.plot", description="Draw learning curves of runs.")
-    parser.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR")
-    parser.add_argument("--out", type=Path, default=Path("learning_curves.png"), help="the PNG to write")
-    options = parser.parse_args(arguments)
+    options = cli.read_options(PlotOptions, "plot", arguments)
     print(plot_runs(options.run_dirs, options.out))
 
 
 if __name__ == "__main__":
-    sys.exit(cli.main(command))
+    cli.leave(cli.main(command))

@@ -1,31 +1,32 @@
-"""A sweep with Ray Tune: `python -m cvpo_jax.ray_tune EXPERIMENT --seeds N [--grid section.option=v1,v2 …]`.
+"""Train many trials with Ray Tune: `python -m cvpo_jax.ray_tune EXPERIMENT --seeds N [--grid section.option=v1,v2 …]`.
 
-The trials, directories and table are those of cvpo_jax.sweep, and either may go on with what the other began. Ray gives
+The trials, directories and table are those of cvpo_jax.sweep, and either may resume what the other began. Ray gives
 each trial a process of its own, on any machine of its cluster. Search algorithms and schedulers take `trainable`.
 """
 
-import sys
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cvpo_jax import cli, sweep
+from cvpo_jax import cli
 from cvpo_jax.config import Config, ConfigError
-from cvpo_jax.runtime import compilation_cache, devices
-from cvpo_jax.runtime.interrupt import StopRequest
-from cvpo_jax.sweeps import trials
-from cvpo_jax.sweeps.trials import Trial
-from cvpo_jax.training.train import TrainingError
+from cvpo_jax.sweep import TrialOptions, read_trials
 
-USAGE = "python -m cvpo_jax.ray_tune EXPERIMENT --seeds N [--grid SECTION.OPTION=V1,V2 ...]"
-DESCRIPTION = (
-    "Train an experiment under --seeds N seeds and all combinations of --grid SECTION.OPTION=V1,V2 ..., each trial as "
-    "a task of Ray Tune with a GPU, where its cluster has any, or else a CPU core. --sweep_dir DIR: where to "
-    "(runs/sweep-EXPERIMENT), on a file system that all machines share; the same command again goes on. "
-    "--dry-run: print the trials."
-)
+if TYPE_CHECKING:
+    from cvpo_jax.sweeps.trials import Trial
+
 MISSING = "Ray is not installed: pip install -e '.[ray]' in the project's folder adds it"
+
+
+@dataclass(frozen=True)
+class RayOptions(TrialOptions):
+    """Train an experiment under several seeds and all combinations of a grid of options, each trial a task of Ray Tune.
+
+    A task has a GPU where Ray's cluster has any, else a CPU core. All its machines must share the sweep's directory.
+    """
 
 
 def import_ray() -> tuple[Any, Any]:
@@ -39,11 +40,13 @@ def import_ray() -> tuple[Any, Any]:
 
 
 def trainable(config: Config, sweep_dir: Path | str) -> Callable[[dict[str, Any]], None]:
-    """What Ray Tune runs: a function of a trial's settings, such as `{"algo.kl": 0.05, "seed": 1}`.
+    """What Ray Tune runs: a function of a trial's settings, such as `{"algo.kl_estep": 0.05, "seed": 1}`.
 
-    It trains that trial of `config` in its directory under `sweep_dir`, or goes on with it, and reports each evaluation
-    to Ray: `return_mean`, `score` (the return where cost is within its limit, else less) and what else is logged.
+    It trains that trial of `config` in its directory under `sweep_dir`, or resumes it, and reports each evaluation to
+    Ray: `return_mean`, `score` (the return where cost is within its limit, else less) and what else is logged.
     """
+    from cvpo_jax.sweeps import trials
+
     # Ray's processes have working directories of their own.
     folder = Path(sweep_dir).resolve()
 
@@ -58,6 +61,10 @@ def trainable(config: Config, sweep_dir: Path | str) -> Callable[[dict[str, Any]
 def train_one(trial: Trial) -> None:
     """Train a trial in this process on one device, unless it is done; raises TrainingError where it failed."""
     _, tune = import_ray()
+    from cvpo_jax.runtime import compilation_cache, devices
+    from cvpo_jax.runtime.interrupt import StopRequest
+    from cvpo_jax.sweeps import runner, trials
+    from cvpo_jax.training.train import TrainingError
 
     def report() -> None:
         if trial.rows:
@@ -68,7 +75,7 @@ def train_one(trial: Trial) -> None:
     unfinished = trials.group([trial])
     for members in unfinished:
         # No signals come here: what stops a trial early kills its process, after the checkpoint of its last report.
-        sweep.train(members, devices.select(1), StopRequest(), report)
+        runner.train(members, devices.select(1), StopRequest(), report)
     if trial.problem:
         raise TrainingError(trial.problem)
     if not unfinished:
@@ -77,13 +84,14 @@ def train_one(trial: Trial) -> None:
 
 def command(arguments: Sequence[str]) -> None:
     """Hand the unfinished trials to Ray, and write the table as results come in."""
-    ray, tune = import_ray()
-    known, sweep_dir, every = sweep.read_trials(arguments, USAGE, DESCRIPTION)
-    if known.part or known.per_device:
-        raise ConfigError("--part and --per_device: Ray gives each trial a device of its cluster; leave them out")
-    if known.dry_run:
+    invocation = cli.read_invocation(RayOptions, "ray_tune", arguments)
+    sweep_dir, every = read_trials(invocation)
+    if invocation.options.dry_run:
         print("\n".join(f"{trial.status:<8} {trial.run_dir}" for trial in every))
         return
+    ray, tune = import_ray()
+    from cvpo_jax.sweeps import runner
+
     sweep_dir.mkdir(parents=True, exist_ok=True)
     sweep_dir = sweep_dir.resolve()
     every = [_in_directory(trial, sweep_dir) for trial in every]
@@ -96,8 +104,8 @@ def command(arguments: Sequence[str]) -> None:
         )
         function = tune.with_resources(lambda chosen: train_one(waiting[chosen["trial"]]), {device: 1})
         tune.Tuner(function, param_space={"trial": tune.grid_search(list(waiting))}, run_config=run_config).fit()
-    sweep.write_table(sweep_dir, every)
-    print(f"table: {sweep_dir / 'sweep.csv'}")
+    runner.write_table(sweep_dir, every)
+    print(f"table: {sweep_dir / runner.TABLE}")
 
 
 def _in_directory(trial: Trial, sweep_dir: Path) -> Trial:
@@ -106,13 +114,14 @@ def _in_directory(trial: Trial, sweep_dir: Path) -> Trial:
 
 def _table_writer(tune: Any, sweep_dir: Path, every: Sequence[Trial]) -> Any:
     """A callback of Ray's that keeps `sweep.csv` up to date."""
+    from cvpo_jax.sweeps import runner
 
     class TableWriter(tune.Callback):
         def on_trial_result(self, *_: Any, **__: Any) -> None:
-            sweep.write_table(sweep_dir, every)
+            runner.write_table(sweep_dir, every)
 
     return TableWriter()
 
 
 if __name__ == "__main__":
-    sys.exit(cli.main(command))
+    cli.leave(cli.main(command))

@@ -1,23 +1,26 @@
-"""What runs came to, side by side: `python -m cvpo_jax.report RUN_DIR … [--last 5] [--json]`.
+"""Compare what runs came to: `python -m cvpo_jax.report RUN_DIR … [--last 5] [--json]`.
 
-A row a run and, for each task, mode and limit with several runs, their mean with its 95 % interval over seeds.
+A row for each run and, for each task, mode and limit with several runs, their mean with its 95 % interval over seeds.
 """
 
-import argparse
+from __future__ import annotations
+
 import json
 import math
-import sys
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-from scipy import stats
+from typing import TYPE_CHECKING
 
 from cvpo_jax import cli
 from cvpo_jax.config import Config, ConfigError
-from cvpo_jax.runs.console import Row, read_metrics
-from cvpo_jax.runs.directory import load_config
+from cvpo_jax.config.names import metric_name
+from cvpo_jax.plot import evaluations
+
+if TYPE_CHECKING:
+    from cvpo_jax.runs.metrics import Row
 
 COLUMNS = {
     "minutes": "minutes",
@@ -36,8 +39,20 @@ COLUMNS = {
     "train_excess": "excess",
 }
 """Figures of a run and how the table calls them; a star marks those of the last evaluations. `over` is the share of
-training episodes above the limit, `excess` what the cost of a training episode exceeded the limit by, on the mean.
+training episodes above the limit, `excess` what the cost of a training episode exceeded the limit by, on average.
 `measured` is what the controller saw of episodes in training, `critic` what the critics predicted of them."""
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Compare what runs came to, as a Markdown table."""
+
+    run_dirs: cli.RunDirs
+    """The directories of the runs."""
+    last: int = 5
+    """Evaluations at the end that are pooled, for the columns with a star."""
+    json: bool = False
+    """Print the figures of all runs as JSON."""
 
 
 @dataclass(frozen=True)
@@ -54,48 +69,52 @@ class Summary:
 
 def summarize(run_dir: Path, last: int) -> Summary:
     """The figures of a run, some of them over its last `last` evaluations; raises ConfigError where it has none."""
-    config, rows = load_config(run_dir), read_metrics(run_dir)
-    if not rows:
-        raise ConfigError(f"{run_dir} holds no evaluation yet: let it train longer, or lower --eval.every")
+    from cvpo_jax.runs.directory import load_config
+
+    config = load_config(run_dir)
     return Summary(
         run_dir=str(run_dir),
         task=config.env.id,
         mode=config.algo.limit_mode,
         limit=config.algo.cost_limits[0],
         seed=config.train.seed,
-        figures=_figures(config, rows, last),
+        figures=_figures(config, evaluations(run_dir), last),
     )
 
 
 def _figures(config: Config, rows: Sequence[Row], last: int) -> dict[str, float]:
-    suffix = "" if len(config.algo.cost_limits) == 1 else "_0"
     limit, end, late = config.algo.cost_limits[0], rows[-1], rows[-last:]
+    first = partial(metric_name, index=0, count=len(config.algo.cost_limits))
+    cost = f"{first('cost')}_mean"
 
     def mean(name: str, over: Sequence[Row] = late) -> float:
         known = [row[name] for row in over if not math.isnan(row.get(name, math.nan))]
-        return float(np.mean(known)) if known else math.nan
+        return statistics.fmean(known) if known else math.nan
 
     trained = [row["train/cost"] for row in rows if not math.isnan(row.get("train/cost", math.nan))]
     return {
         "minutes": end["seconds"] / 60,
         "updates": end["updates"],
         "return": end["return_mean"],
-        "cost": end[f"cost{suffix}_mean"],
+        "cost": end[cost],
         "pooled_return": mean("return_mean"),
-        "pooled_cost": mean(f"cost{suffix}_mean"),
-        "worst_cost": max(row[f"cost{suffix}_mean"] for row in late),
-        "measured_cost": mean(f"cost/measured{suffix}"),
-        "predicted_cost": mean(f"cost/predicted{suffix}"),
-        "lam": mean(f"estep/lam_normalized{suffix}"),
+        "pooled_cost": mean(cost),
+        "worst_cost": max(row[cost] for row in late),
+        "measured_cost": mean(first("cost/measured")),
+        "predicted_cost": mean(first("cost/predicted")),
+        "lam": mean(first("estep/lam_normalized")),
         "kl_mean": mean("mstep/kl_mean_ratio"),
         "std": mean("policy/scale"),
         "train_over_limit": mean("train/share_over_limit", rows),
-        "train_excess": float(np.mean([max(0.0, cost - limit) for cost in trained])) if trained else math.nan,
+        "train_excess": statistics.fmean(max(0.0, each - limit) for each in trained) if trained else math.nan,
     }
 
 
 def over_seeds(summaries: Sequence[Summary]) -> dict[str, tuple[float, float]]:
     """Mean of each figure over runs and the half width of its 95 % interval by Student's t."""
+    import numpy as np
+    from scipy import stats
+
     result = {}
     for name in summaries[0].figures:
         values = np.array([summary.figures[name] for summary in summaries])
@@ -105,7 +124,7 @@ def over_seeds(summaries: Sequence[Summary]) -> dict[str, tuple[float, float]]:
 
 
 def table(summaries: Sequence[Summary]) -> str:
-    """All runs as a Markdown table, and each task's mean over seeds."""
+    """All runs and each task's mean over seeds as a Markdown table."""
     head = ["task", "mode", "limit", "seed", *COLUMNS.values()]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for group in _groups(summaries):
@@ -133,11 +152,7 @@ def _number(value: float) -> str:
 
 def command(arguments: Sequence[str]) -> None:
     """Print the table of the runs named on the command line."""
-    parser = argparse.ArgumentParser(prog="python -m cvpo_jax.report", description="Compare what runs came to.")
-    parser.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR")
-    parser.add_argument("--last", type=int, default=5, help="evaluations at the end that are pooled (starred columns)")
-    parser.add_argument("--json", action="store_true", help="print every run's figures as JSON")
-    options = parser.parse_args(arguments)
+    options = cli.read_options(ReportOptions, "report", arguments)
     if options.last < 1:
         raise ConfigError(f"--last is {options.last}: at least one evaluation is needed")
     summaries = [summarize(run_dir, options.last) for run_dir in options.run_dirs]
@@ -148,4 +163,4 @@ def command(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.main(command))
+    cli.leave(cli.main(command))

@@ -1,54 +1,49 @@
-"""Train: `python -m cvpo_jax.run EXPERIMENT [--section.option value …]`, or `--resume RUN_DIR` to go on with a run."""
+"""Train a policy under a limit on cost: `python -m cvpo_jax.run EXPERIMENT [--section.option value …]`.
 
-import argparse
+`--resume RUN_DIR` instead of, or with, an experiment continues a run from its latest checkpoint.
+"""
+
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cvpo_jax import cli
 from cvpo_jax.config import Config, ConfigError
-from cvpo_jax.config.load import load_experiment, parse_overrides
-from cvpo_jax.plot import plot_run, table
-from cvpo_jax.runs.directory import load_config
-from cvpo_jax.runtime import compilation_cache, distributed, launcher, memory
-from cvpo_jax.training.train import train
-
-USAGE = "python -m cvpo_jax.run EXPERIMENT [--resume RUN_DIR]"
-DESCRIPTION = (
-    "Train a policy under a limit on cost. EXPERIMENT is a file with get_config(), as in experiments/. "
-    "--resume RUN_DIR goes on with a run from its latest checkpoint, under its own options and those given here. "
-    "--distributed: one of several processes that train together, as srun, a Kubernetes job and a TPU slice are "
-    "known to start them; --no-distributed: alone even there. See docs/sweeps.md."
-)
-DISTRIBUTED, ALONE = "--distributed", "--no-distributed"
+from cvpo_jax.config.load import load_experiment
+from cvpo_jax.runtime import launcher
 
 
-def read_command(arguments: Sequence[str]) -> tuple[Config, Path | None]:
-    """The configuration to train, and the run to go on with if any; raises ConfigError."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    first.add_argument("--resume", type=Path, metavar="RUN_DIR")
-    try:
-        known, rest = first.parse_known_args(arguments)
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"{error}: give a run directory, as in --resume runs/NAME") from error
-    resume: Path | None = known.resume
-    experiment = load_experiment(rest.pop(0)) if rest and not rest[0].startswith("-") else None
-    if resume:
-        default = _resumed(resume, experiment)
-    elif experiment:
-        default = experiment
-    elif {"-h", "--help"} & set(rest):
-        default = Config()
-    else:
-        raise ConfigError("name an experiment first, as in experiments/point_goal.py, or give --resume RUN_DIR")
-    config = parse_overrides(default, rest, USAGE, DESCRIPTION).validate()
-    if resume and config.run_dir != default.run_dir:
+@dataclass(frozen=True)
+class RunOptions:
+    """Train a policy under a limit on cost."""
+
+    resume: Path | None = None
+    """Directory of a run to continue from its latest checkpoint, under its own options and those given here."""
+    distributed: bool = False
+    """One of several processes that train together; those of srun, a Kubernetes job and a TPU slice are recognized."""
+    no_distributed: bool = False
+    """Train alone, even if recognized as one of several."""
+
+
+def make_config(invocation: cli.Invocation[RunOptions]) -> Config:
+    """The configuration to train; raises ConfigError."""
+    resume = invocation.options.resume
+    if resume is None:
+        if invocation.experiment is None:
+            raise ConfigError("name an experiment first, as in experiments/point_goal.py, or give --resume RUN_DIR")
+        return invocation.config()
+    default = _resumed(resume, load_experiment(invocation.experiment) if invocation.experiment else None)
+    config = invocation.config(default)
+    if config.run_dir != default.run_dir:
         raise ConfigError(f"--run_dir is {config.run_dir}: a resumed run stays in {resume}; leave the option out")
-    return config, resume
+    return config
 
 
 def _resumed(run_dir: Path, experiment: Config | None) -> Config:
     """The configuration of the run in `run_dir`, which must be of the experiment's task if one is named."""
+    from cvpo_jax.runs.directory import load_config
+
     stored = load_config(run_dir)
     if experiment and experiment.env.id != stored.env.id:
         raise ConfigError(
@@ -59,15 +54,27 @@ def _resumed(run_dir: Path, experiment: Config | None) -> Config:
     return dataclasses.replace(stored, train=train, run_dir=str(run_dir))
 
 
+def _join_others(options: RunOptions) -> None:
+    """Meet the other processes if there are any: before an experiment's file can touch a device."""
+    if options.distributed or (not options.no_distributed and launcher.launched_together()):
+        from cvpo_jax.runtime import distributed
+
+        distributed.join()
+
+
 def command(arguments: Sequence[str]) -> None:
     """Train, then show the result."""
+    invocation = cli.read_invocation(RunOptions, "run", arguments)
+    _join_others(invocation.options)
+    config = make_config(invocation)
+    from cvpo_jax.plot import plot_run, table
+    from cvpo_jax.runtime import compilation_cache, distributed, memory
+    from cvpo_jax.training.train import train
+
     compilation_cache.enable_cache()
-    if DISTRIBUTED in arguments or (ALONE not in arguments and launcher.launched_together()):
-        distributed.join()
     with distributed.ending_together():
-        config, resume = read_command([word for word in arguments if word not in (DISTRIBUTED, ALONE)])
         distributed.require_same(config.to_json())
-        run_dir = train(config, resume=resume)
+        run_dir = train(config, resume=invocation.options.resume)
     if distributed.is_first():
         print(table(run_dir))
         print(f"learning curve: {plot_run(run_dir)}")

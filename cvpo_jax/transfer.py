@@ -1,42 +1,53 @@
-"""How a run's policy does on the port and in the genuine environment: `python -m cvpo_jax.transfer RUN_DIR …`.
+"""Compare policies on the port and in the genuine environment: `python -m cvpo_jax.transfer RUN_DIR …`.
 
 Plays each run's latest policy on both, from the same layouts, goals and headings, and prints a Markdown table of means
 with their standard errors, and of the mean difference of the pairs with its 95 % confidence interval: where that holds
-zero, the backends agree. Velocity tasks, which have no layout, begin apart.
+zero, the backends agree. Velocity tasks, which have no layout, do not share
+their starts.
 
-What follows the start is drawn anew on either side: `--repeats` plays several episodes of the port from each start and
-takes their mean, so that only the luck of the genuine ones is left, where an episode costs far more.
+What follows the start is random on either side: `--repeats` plays several episodes of the port from each start and
+takes their mean, so that only the chance of the genuine ones is left, where an episode costs far more.
 
 Notation: E episodes, C constraints.
 """
 
-import argparse
+from __future__ import annotations
+
 import dataclasses
 import math
-import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jax
 import numpy as np
 
 from cvpo_jax import cli
 from cvpo_jax.config import ConfigError
-from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation, reset_key
-from cvpo_jax.runs import directory
-from cvpo_jax.runs.policy import load_state
-from cvpo_jax.runtime import compilation_cache
-from cvpo_jax.training.trainer import make_env
-from envs import CompiledVectorEnv, VectorEnv
-from envs.host.vector import HostVectorEnv, host_scope
-from envs.navigation.env import NavigationEnv
-from envs.parity.matched_starts import PlacedVectorEnv, starts
-from envs.safety_gymnasium.env import SafetyGymnasiumEnv
+
+if TYPE_CHECKING:
+    import jax
+
+    from cvpo_jax.experience.evaluation import EvaluationResult
+    from envs.base import VectorEnv
 
 _NORMAL_95 = 1.96
 _FEWEST_EPISODES = 30  # the interval takes means as normally distributed
 _ROW = "| {} | {} | {} | {} | {} | {} |"
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """Compare policies on the port and in the genuine environment, as a Markdown table."""
+
+    run_dirs: cli.RunDirs
+    """The directories of the runs."""
+    episodes: int = 100
+    """Episodes on each backend."""
+    repeats: int = 1
+    """Episodes of the port from each start."""
+    seed: int = 0
+    """Seed of layouts."""
 
 
 class Comparison(NamedTuple):
@@ -49,7 +60,7 @@ class Comparison(NamedTuple):
 
     @property
     def difference(self) -> float:
-        """Genuine less port, in the mean."""
+        """Genuine less port, on average."""
         return float(np.mean(self.genuine - self.port))
 
     @property
@@ -77,6 +88,10 @@ def _error(values: np.ndarray) -> float:
 
 def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0) -> list[Comparison]:
     """Return and each cost of the latest policy in `run_dir`, over `episodes` starts, `repeats` times on the port."""
+    import jax
+
+    from cvpo_jax.runs import directory
+
     config = directory.load_config(run_dir)
     port, genuine = (
         jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), played)
@@ -89,6 +104,14 @@ def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0) ->
 
 def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[EvaluationResult, EvaluationResult]:
     """What the latest policy in `run_dir` comes to on the port (mean of `repeats`) and in the genuine one."""
+    import jax
+
+    from cvpo_jax.experience.evaluation import make_evaluation, reset_key
+    from cvpo_jax.runs import directory
+    from cvpo_jax.runs.policy import load_state
+    from cvpo_jax.training.trainer import make_env
+    from envs.host.vector import host_scope
+
     config, state, key = directory.load_config(run_dir), load_state(run_dir), jax.random.PRNGKey(seed)
     port, genuine = (dataclasses.replace(config.env, backend=name) for name in ("brax", "gymnasium"))
     with host_scope():
@@ -100,12 +123,20 @@ def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[Eval
 
 def repeated(evaluate: Callable[[jax.Array], EvaluationResult], key: jax.Array, repeats: int) -> EvaluationResult:
     """The mean of what `evaluate` finds with `repeats` keys made of `key`."""
+    import jax
+
     played = [evaluate(jax.random.fold_in(key, index)) for index in range(repeats)]
     return jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *played)
 
 
 def _placed(port: VectorEnv, host: VectorEnv, key: jax.Array) -> VectorEnv:
     """`port` with its first episodes where those of `host` begin when it is reset with `key`."""
+    from envs.host.vector import HostVectorEnv
+    from envs.navigation.env import NavigationEnv
+    from envs.parity.matched_starts import PlacedVectorEnv, starts
+    from envs.safety_gymnasium.env import SafetyGymnasiumEnv
+    from envs.vector import CompiledVectorEnv
+
     assert isinstance(port, CompiledVectorEnv) and isinstance(host, HostVectorEnv)
     env, genuine = port.env, host.factory()
     if not isinstance(env, NavigationEnv) or not isinstance(genuine, SafetyGymnasiumEnv):
@@ -121,18 +152,13 @@ def table(comparisons: Sequence[Comparison]) -> str:
 
 def command(arguments: Sequence[str]) -> None:
     """Compare the runs named on the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cvpo_jax.transfer", description="Compare policies on both backends."
-    )
-    parser.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR")
-    parser.add_argument("--episodes", type=int, default=100, help="episodes on each backend (default 100)")
-    parser.add_argument("--repeats", type=int, default=1, help="episodes of the port from each start (default 1)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of layouts (default 0)")
-    options = parser.parse_args(arguments)
+    options = cli.read_options(TransferOptions, "transfer", arguments)
     if options.episodes < _FEWEST_EPISODES:
         raise ConfigError(f"--episodes is {options.episodes}: an interval needs at least {_FEWEST_EPISODES}")
     if options.repeats < 1:
         raise ConfigError(f"--repeats is {options.repeats}: it must be at least 1")
+    from cvpo_jax.runtime import compilation_cache
+
     compilation_cache.enable_cache()
     comparisons = []
     for run_dir in options.run_dirs:
@@ -141,4 +167,4 @@ def command(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.main(command))
+    cli.leave(cli.main(command))

@@ -1,13 +1,38 @@
-"""Exit statuses and lines of entry points."""
+"""The front that commands share: options, exit statuses and lines, and the console script."""
 
+import dataclasses
+import importlib
+import json
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from cvpo_jax import ConfigError, cli
+from cvpo_jax import Config, ConfigError, bench, cli, evaluate, plot, ray_tune, render, report, run, sweep, transfer
 from cvpo_jax.runs.checkpoint import CheckpointError
 from cvpo_jax.training.train import TrainingError
+from envs.host.pool import HostError
+
+ON_RUNS = {
+    "evaluate": evaluate.EvaluateOptions,
+    "plot": plot.PlotOptions,
+    "render": render.RenderRequest,
+    "report": report.ReportOptions,
+    "transfer": transfer.TransferOptions,
+}
+ON_EXPERIMENTS = {
+    "bench": bench.BenchOptions,
+    "ray_tune": ray_tune.RayOptions,
+    "run": run.RunOptions,
+    "sweep": sweep.SweepOptions,
+}
+COMMANDS = ON_RUNS | ON_EXPERIMENTS
+
+
+def command_of(name):
+    return importlib.import_module(f"cvpo_jax.{name}").command
 
 
 def raising(error):
@@ -17,13 +42,13 @@ def raising(error):
     return command
 
 
-@pytest.mark.parametrize("kind", [ConfigError, CheckpointError, TrainingError])
+@pytest.mark.parametrize("kind", [ConfigError, CheckpointError, TrainingError, HostError])
 def test_what_a_user_can_mend_is_one_line_and_status_2(kind, capsys):
     assert cli.main(raising(kind("--x is 1: make it 2")), []) == cli.WRONG == 2
     assert capsys.readouterr() == ("", "error: --x is 1: make it 2\n")
 
 
-def test_an_interrupt_says_how_to_go_on(capsys):
+def test_an_interrupt_says_how_to_resume(capsys):
     assert cli.main(raising(KeyboardInterrupt()), []) == cli.INTERRUPTED == 130
     assert "--resume" in capsys.readouterr().err
 
@@ -43,7 +68,7 @@ def test_a_command_gets_the_arguments_given_or_those_of_the_process(monkeypatch)
 
 def test_a_line_leaves_the_process_when_it_is_printed():
     """Through a pipe, where Python would hold it back until the end."""
-    code = "from cvpo_jax import terminal\nterminal.main(lambda arguments: (print('early'), input()), [])\n"
+    code = "from cvpo_jax import cli\ncli.main(lambda arguments: (print('early'), input()), [])\n"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "early\n"
     process.communicate("\n", timeout=60)
@@ -54,9 +79,114 @@ def test_a_line_leaves_the_process_when_it_is_printed():
 def test_an_interrupted_process_does_not_wait_for_what_still_runs(status):
     """As Python otherwise does for threads, and JAX for a compilation."""
     code = (
-        "import sys, threading, time\nfrom cvpo_jax import terminal\n"
+        "import sys, threading, time\nfrom cvpo_jax import cli\n"
         f"threading.Thread(target=time.sleep, args=(1000,), daemon={status != cli.INTERRUPTED}).start()\n"
-        f"print('last words', end='')\nterminal.leave({status})\n"
+        f"print('last words', end='')\ncli.leave({status})\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout) == (status, "last words")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_lists_every_option_of_every_command(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_of(name)(["--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"usage: python -m cvpo_jax.{name} " in shown
+    assert ("RUN_DIR" if name in ON_RUNS else "EXPERIMENT") in shown
+    for field in dataclasses.fields(COMMANDS[name]):
+        assert field.name in ("run_dir", "run_dirs") or f"--{field.name} " in shown
+    assert ("--algo.gamma" in shown) == (name in ON_EXPERIMENTS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--colour", "3"], "--colour"),
+        (["--colour", "3", "last"], "--colour"),
+        (["stray", "--seed", "many"], "many"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_status_2(name, more, said, tiny_experiment, capsys):
+    words = [str(tiny_experiment), *more] if name in ON_EXPERIMENTS else more
+    assert cli.main(command_of(name), words) == cli.WRONG
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("error: ")
+    if name in ("evaluate", "render", "transfer") or "--colour" in more:
+        assert said in err
+
+
+@pytest.mark.parametrize("name", sorted(ON_RUNS))
+def test_a_command_on_runs_needs_one(name, capsys):
+    assert cli.main(command_of(name), []) == cli.WRONG
+    assert capsys.readouterr().err == "error: RUN_DIR is missing; --help lists all options\n"
+
+
+@dataclass(frozen=True)
+class Own:
+    """Options of a command that there is not."""
+
+    sweep_dir: Path | None = None
+    """A folder."""
+    dry_run: bool = False
+    """A flag."""
+
+
+@pytest.mark.parametrize("words", ["--sweep_dir a --dry_run", "--sweep-dir a --dry-run", "--dry-run --sweep-dir=a"])
+def test_options_are_spelled_with_either_sign_and_stand_anywhere(words, tiny_experiment):
+    assert cli.read_options(Own, "own", words.split()) == Own(Path("a"), True)
+    override = ["--algo.cost-limit", "7"]
+    for arguments in (
+        [str(tiny_experiment), *words.split(), *override],
+        [*words.split(), str(tiny_experiment), *override],
+        [str(tiny_experiment), *override, *words.split()],
+    ):
+        invocation = cli.read_invocation(Own, "own", arguments)
+        assert (invocation.options, invocation.experiment) == (Own(Path("a"), True), tiny_experiment)
+        config = invocation.config()
+        assert (config.algo.cost_limit, config.train.seed) == (7.0, 3)
+
+
+def test_a_default_takes_the_place_of_an_experiment():
+    invocation = cli.read_invocation(Own, "own", ["--algo.gamma", "0.9"])
+    assert invocation.experiment is None
+    assert invocation.config(Config()).algo.gamma == 0.9
+    with pytest.raises(ConfigError, match="name an experiment first"):
+        invocation.config()
+
+
+def console(*arguments):
+    code = f"import sys\nsys.argv = ['cvpo', *{list(arguments)}]\nfrom cvpo_jax import cli\ncli.console()\n"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.mark.parametrize(("arguments", "status"), [([], 2), (["--help"], 0)])
+def test_the_console_script_lists_all_commands(arguments, status):
+    done = console(*arguments)
+    assert done.returncode == status
+    for name in COMMANDS:
+        assert f"\n  {name} " in done.stdout
+
+
+def test_the_console_script_runs_the_command_of_a_name(tmp_path):
+    assert console("fly").stderr.startswith("error: there is no command fly; those there are: bench, evaluate,")
+    assert console("fly").returncode == cli.WRONG
+    assert "usage: cvpo ray_tune " in console("ray-tune", "--help").stdout
+    done = console("evaluate", str(tmp_path))
+    assert done.returncode == cli.WRONG
+    assert done.stderr == f"error: {tmp_path} is not a run directory: it holds no config.json\n"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_does_not_wait_for_jax(name):
+    code = (
+        "import json, sys\n"
+        f"from cvpo_jax import {name}\n"
+        f"try:\n    {name}.command(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(json.dumps(sorted({'jax', 'brax', 'flax', 'matplotlib', 'scipy', 'orbax'} & sys.modules.keys())))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []

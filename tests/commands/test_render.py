@@ -9,13 +9,15 @@ from PIL import Image
 from toy import Bandit
 
 from cvpo_jax import Config, EnvConfig, cli, render
+from cvpo_jax.runs import policy
+from cvpo_jax.training import trainer
 from envs.safety_gymnasium.env import RenderingError, SafetyGymnasiumEnv
 
 
 @pytest.fixture
 def run_dir(tmp_path, monkeypatch):
     """A run whose policy drives straight on."""
-    monkeypatch.setattr(render, "load_policy", lambda _: lambda observation: jnp.array([1.0, 0.0]))
+    monkeypatch.setattr(policy, "load_policy", lambda _: lambda observation: jnp.array([1.0, 0.0]))
 
     def make(task_id="SafetyPointGoal1-v0"):
         (tmp_path / "config.json").write_text(Config(env=EnvConfig(id=task_id, episode_length=8)).to_json())
@@ -93,6 +95,6 @@ def test_what_cannot_be_drawn_is_told(run_dir, task_id, options, said, capsys):
 
 
 def test_what_is_not_navigation_is_told(run_dir, capsys, monkeypatch):
-    monkeypatch.setattr(render, "make_env", lambda config, num_envs: Bandit(num_envs))
+    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs: Bandit(num_envs))
     assert draw(run_dir("SafetyHopperVelocity-v1")) == cli.WRONG
     assert "SafetyHopperVelocity-v1 cannot be drawn on the port" in capsys.readouterr().err

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig, report
-from cvpo_jax.config.sections import ConfigError
+from cvpo_jax import AlgoConfig, Config, ConfigError, TrainConfig, report
 
 COSTS = (200.0, 40.0, 20.0)
 
@@ -15,7 +14,7 @@ COSTS = (200.0, 40.0, 20.0)
 def write_run(folder: Path, seed: int, final_cost: float) -> Path:
     """A run of three evaluations; training cost is twice that of the evaluation, unknown at the end."""
     folder.mkdir()
-    config = Config(EnvConfig(id="SafetyPointGoal1-v0"), AlgoConfig(cost_limit=30.0), TrainConfig(seed=seed))
+    config = Config(algo=AlgoConfig(cost_limit=30.0), train=TrainConfig(seed=seed))
     (folder / "config.json").write_text(config.to_json())
     with (folder / "metrics.jsonl").open("w") as file:
         for index, cost in enumerate((*COSTS[:2], final_cost)):

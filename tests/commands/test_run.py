@@ -12,8 +12,8 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from cvpo_jax import Config, cli, run
-from cvpo_jax.runs.console import read_metrics
 from cvpo_jax.runs.directory import load_config
+from cvpo_jax.runs.metrics import read_metrics
 
 pytestmark = pytest.mark.xdist_group("tiny_run")  # compiled once, by one worker
 
@@ -35,7 +35,7 @@ def test_run_directory_is_complete(tiny_run):
     names = {path.name for path in tiny_run.iterdir()}
     assert names == {
         "config.json",
-        "static_config.json",
+        "sizes.json",
         "metrics.jsonl",
         "checkpoints",
         "tensorboard",
@@ -75,19 +75,28 @@ def test_help_lists_every_option_with_default_and_meaning(capsys):
         run.command(["--help"])
     assert stop.value.code == 0
     shown = capsys.readouterr().out
-    options = ["--run_dir"]
-    for section in ("env", "algo", "train", "eval"):
+    options = ["--run_dir", "--resume", "--distributed", "--no_distributed"]
+    for section in ("env", "algo", "controller", "train", "eval"):
         options += [f"--{section}.{field.name}" for field in dataclasses.fields(getattr(Config(), section))]
-    for option in [*options, "--resume"]:
+    for option in [*options, "EXPERIMENT"]:
         assert option in shown
     assert shown.count("(default:") == len(options)
     assert "Discount of reward and cost. (default: 0.99)" in " ".join(shown.replace("│", "").split())
 
 
+def test_help_on_an_experiment_shows_its_own_defaults(tiny_experiment, capsys):
+    with pytest.raises(SystemExit):
+        run.command([str(tiny_experiment), "--help"])
+    assert "Environments stepped together, over all devices. (default: 16)" in capsys.readouterr().out
+
+
+def read_config(*arguments):
+    return run.make_config(cli.read_invocation(run.RunOptions, "run", arguments))
+
+
 def test_overrides_are_read(tiny_experiment):
     arguments = "--algo.hidden 8 4 --train.max-minutes 2.5 --algo.normalize_observations False --env.layout fixed"
-    config, resume = run.read_command([str(tiny_experiment), *arguments.split()])
-    assert resume is None
+    config = read_config(str(tiny_experiment), *arguments.split())
     assert (config.algo.hidden, config.train.max_minutes, config.env.layout) == ((8, 4), 2.5, "fixed")
     assert config.algo.normalize_observations is False
     assert config.train.seed == 3, "what is not overridden is the experiment's"
@@ -111,6 +120,8 @@ def test_overrides_are_read(tiny_experiment):
         ("--resume nowhere", ["nowhere", "config.json"]),
         ("--resume", ["--resume"]),
         ("TINY --resume RUN --run_dir elsewhere", ["--run_dir", "elsewhere"]),
+        ("TINY --no-distribute", ["--no-distribute", "--no_distributed"]),
+        ("TINY stray", ["stray"]),
     ],
 )
 def test_a_mistake_is_told_in_one_line(arguments, said, tiny_experiment, tiny_run, capsys):

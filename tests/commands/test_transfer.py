@@ -15,8 +15,8 @@ from envs.parity.matched_starts import PlacedVectorEnv, starts
 def run_dir(tmp_path, monkeypatch):
     """A run whose episodes are given: (returns `[E]`, costs `[E, C]`) on the port and in the genuine environment."""
 
-    def make(port, genuine, constraints=""):
-        config = Config(env=EnvConfig(id="Task-v0"), algo=AlgoConfig(constraints=constraints))
+    def make(port, genuine, constraints=None):
+        config = Config(env=EnvConfig(id="Task-v0"), algo=AlgoConfig(constraints=constraints or {}))
         (tmp_path / "config.json").write_text(config.to_json())
 
         def play(run_dir, *, episodes, repeats, seed):
@@ -65,7 +65,7 @@ def test_a_row_for_return_and_for_each_cost(run_dir, capsys):
     count = np.arange(100) % 2
     port = (10.0 + count, np.stack([20.0 + count, 3.0 + count], 1))
     genuine = (11.1 - count, np.stack([22.0 + count, 3.0 + count], 1))
-    folder = run_dir(port, genuine, "cost_hazards=25,cost_gremlins=5")
+    folder = run_dir(port, genuine, {"cost_hazards": 25.0, "cost_gremlins": 5.0})
     assert cli.main(transfer.command, [str(folder)]) == 0
     _, _, *rows = capsys.readouterr().out.splitlines()
     assert rows == [

@@ -8,8 +8,8 @@ import pytest
 
 CODE = """
 import jax, jax.numpy as jnp
-from cvpo_jax import compilation
-compilation.enable_cache()
+from cvpo_jax.runtime import compilation_cache
+compilation_cache.enable_cache()
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.jit(lambda x: x + 1)(jnp.ones(3))
 """

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from cvpo_jax import AlgoConfig, ConfigError
-from cvpo_jax.algorithm import init
-from cvpo_jax.algorithm.state import Batch, Hyperparameters, StaticConfig
+from cvpo_jax.algorithm.state import Batch, Hyperparameters, StaticConfig, init_train_state
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.runtime import devices
 
@@ -16,8 +15,8 @@ STATIC = StaticConfig.from_config(
 )
 
 
-def test_pick_takes_as_many_as_asked():
-    assert devices.select(0) == jax.local_devices()
+def test_as_many_devices_are_selected_as_asked():
+    assert devices.select(None) == jax.local_devices()
     assert devices.select(2) == jax.local_devices()[:2]
     with pytest.raises(ConfigError, match=r"--train.devices is 99, but 4 are here"):
         devices.select(99)
@@ -81,7 +80,7 @@ def random_batch(key, size):
 @pytest.mark.parametrize("count", [4, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_update_is_the_same_on_several_devices(count):
     chosen = devices.select(count)
-    state = init.init_train_state(STATIC, Hyperparameters.from_config(AlgoConfig()), jax.random.PRNGKey(0))
+    state = init_train_state(STATIC, Hyperparameters.from_config(AlgoConfig()), jax.random.PRNGKey(0))
     batch = random_batch(jax.random.PRNGKey(1), 32)
     shards = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
     spread = devices.parallel(lambda state, batch: update(state, batch, axis_name=devices.AXIS_NAME), chosen)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from cvpo_jax import ConfigError
-from cvpo_jax.runs.console import read_metrics
 from cvpo_jax.runs.directory import load_config
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.runtime import distributed
 
@@ -132,9 +132,10 @@ def test_when_a_process_is_killed_the_other_ends_within_a_minute(victim, experim
 MEETING = """
 import numpy as np
 
-from cvpo_jax import ConfigError, cluster, distributed
+from cvpo_jax import ConfigError
+from cvpo_jax.runtime import distributed, launcher
 
-assert cluster.launched_together()
+assert launcher.launched_together()
 distributed.join()
 distributed.require_same("the same")
 print(distributed.index(), distributed.size(), distributed.gather(np.array([distributed.index()])))

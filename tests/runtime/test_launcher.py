@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from cvpo_jax import run
+from cvpo_jax import ConfigError, run
 from cvpo_jax.runtime import distributed, launcher
 
 STEP = {
@@ -115,6 +115,6 @@ def test_a_run_joins_where_it_was_launched_so_or_told_to(words, launched, joins,
     joined = []
     monkeypatch.setattr(launcher, "launched_together", lambda: launched)
     monkeypatch.setattr(distributed, "join", lambda: joined.append(True))
-    with pytest.raises(SystemExit):
-        run.command([*words, "--help"])
+    with pytest.raises(ConfigError, match="name an experiment"):
+        run.command(words)
     assert len(joined) == joins

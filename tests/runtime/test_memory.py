@@ -1,7 +1,14 @@
-"""The peak of a process follows what it holds."""
+"""What arrays take and devices have, and that the peak of a process follows what it holds."""
 
+import re
+
+import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
+from toy import Bandit
 
+from cvpo_jax import ConfigError
 from cvpo_jax.runtime import memory
 
 
@@ -12,6 +19,28 @@ def test_the_peak_grows_with_what_is_held_and_does_not_fall() -> None:
     assert after > 1.3 * before
     del held
     assert memory.peak_host_bytes() >= after
+
+
+def test_a_tree_is_as_large_as_its_arrays_or_the_shapes_that_stand_for_them() -> None:
+    tree = {"a": jnp.zeros((3, 4)), "b": jax.ShapeDtypeStruct((5,), jnp.int8)}
+    assert memory.tree_bytes(tree) == 4 * 12 + 5
+
+
+def test_devices_of_a_cpu_share_the_memory_of_the_machine() -> None:
+    one, four = memory.device_bytes(jax.devices()[:1]), memory.device_bytes(jax.devices()[:4])
+    assert 4 * four <= one < 4 * (four + 1)
+
+
+def test_a_replay_that_does_not_fit_is_refused_with_one_that_does() -> None:
+    env = Bandit(4)
+    chosen = jax.devices()[:2]
+    whole = memory.device_bytes(chosen[:1])
+    steps = int(0.9 * whole / memory.replay_bytes(env, 1))
+    memory.require_room(env, steps, chosen, 1 / 2)
+    with pytest.raises(ConfigError, match=r"--train.replay_size is .* of this machine; lower it to ([\d,]+)") as raised:
+        memory.require_room(env, 2 * steps, chosen, 1 / 2)
+    smaller = int(re.search(r"lower it to ([\d,]+)", str(raised.value)).group(1).replace(",", ""))
+    memory.require_room(env, smaller, chosen, 1 / 2)
 
 
 def test_the_peak_is_told_in_one_line() -> None:

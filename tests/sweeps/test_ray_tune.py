@@ -8,7 +8,7 @@ import pytest
 
 from cvpo_jax import cli, ray_tune, sweep
 from cvpo_jax.config.load import load_experiment
-from cvpo_jax.runs.console import read_metrics
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.sweeps import trials
 
 EXPERIMENT = """
@@ -80,7 +80,8 @@ def test_ray_trains_each_trial_once_and_goes_on_with_what_the_sweep_left(ray, ex
     assert [path.stat().st_mtime_ns for path in metrics] == before, "what is done is not run again"
     assert cli.main(ray_tune.command, [*command, "--train.steps", "150"]) == 0
     assert [[row["step"] for row in read_metrics(path.parent)] for path in metrics] == [[128, 192]] * 2
-    plan, _ = sweep.read_command([*command, "--train.steps", "150"])
+    longer = [*command, "--train.steps", "150"]
+    plan = sweep.make_plan(cli.read_invocation(sweep.SweepOptions, "sweep", longer))
     assert trials.group(plan.own) == [], "the sweep takes them for its own"
 
 
@@ -89,9 +90,9 @@ def test_a_search_of_ray_s_own_takes_the_trainable(ray, experiment, tmp_path):
     from ray import tune
 
     function = ray_tune.trainable(load_experiment(experiment), tmp_path / "search")
-    space = {"algo.kl": tune.grid_search([0.05]), "seed": 4}
+    space = {"algo.kl_estep": tune.grid_search([0.05]), "seed": 4}
     (result,) = tune.Tuner(function, param_space=space, run_config=tune.RunConfig(storage_path=str(tmp_path))).fit()
     assert result.error is None
-    (row,) = read_metrics(tmp_path / "search" / "algo.kl=0.05_seed=4")
+    (row,) = read_metrics(tmp_path / "search" / "algo.kl_estep=0.05_seed=4")
     assert result.metrics["step"] == 128
     assert result.metrics["score"] == pytest.approx(row["score"])

@@ -10,8 +10,8 @@ import pytest
 from toy import Bandit
 
 from cvpo_jax import Config, ConfigError, cli, sweep
-from cvpo_jax.runs.console import read_metrics
 from cvpo_jax.runs.directory import load_config
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.sweeps import trials
 from cvpo_jax.training import trainer
@@ -33,7 +33,7 @@ def get_config():
         eval=EvalConfig(episodes=4, every=1),
     )
 """
-NAMES = [f"algo.kl={kl}_seed={seed}" for kl in ("0.05", "0.1") for seed in (5, 6, 7, 8)]
+NAMES = [f"algo.kl_estep={kl}_seed={seed}" for kl in ("0.05", "0.1") for seed in (5, 6, 7, 8)]
 EPOCH_ENDS = [128, 192]
 
 
@@ -52,7 +52,7 @@ def experiment(tmp_path_factory):
 
 
 def arguments(experiment, folder, *more):
-    grid = ["--seeds", "4", "--grid", "algo.kl=0.05,0.1", "--per_device", "2", "--sweep_dir", str(folder)]
+    grid = ["--seeds", "4", "--grid", "algo.kl_estep=0.05,0.1", "--per_device", "2", "--sweep_dir", str(folder)]
     return [str(experiment), *grid, *more]
 
 
@@ -73,19 +73,19 @@ def test_each_trial_has_a_run_directory_of_its_own(finished):
     assert sorted(path.name for path in finished.iterdir() if path.is_dir()) == NAMES
     for name in NAMES:
         config, rows = load_config(finished / name), read_metrics(finished / name)
-        assert f"algo.kl={config.algo.kl}_seed={config.train.seed}" == name
+        assert f"algo.kl_estep={config.algo.kl_estep}_seed={config.train.seed}" == name
         assert (config.train.devices, config.run_dir) == (1, str(finished / name))
         assert [row["step"] for row in rows] == EPOCH_ENDS
         assert all(np.isfinite(row["return_mean"]) and np.isfinite(row["cost_mean"]) for row in rows)
         state = load_state(finished / name)
         assert (int(state.env_steps), int(state.updates)) == (192, 8)
-        assert float(state.hyperparameters.kl) == pytest.approx(config.algo.kl)
+        assert float(state.hyperparameters.kl_estep) == pytest.approx(config.algo.kl_estep)
 
 
 def test_the_table_holds_all_settings_and_last_evaluations(finished):
     lines = table(finished)
     assert [line["run_dir"] for line in lines] == NAMES
-    assert [(line["algo.kl"], line["seed"], line["status"]) for line in lines[3:5]] == [
+    assert [(line["algo.kl_estep"], line["seed"], line["status"]) for line in lines[3:5]] == [
         ("0.05", "8", "done"),
         ("0.1", "5", "done"),
     ]
@@ -129,7 +129,7 @@ def test_trials_one_checkpoint_apart_go_on_together_from_the_earlier(finished, e
     for name in NAMES[:3]:
         shutil.rmtree(folder / name / "checkpoints" / "192")
     longer = arguments(experiment, folder, "--train.steps", "200")
-    plan, _ = sweep.read_command(longer)
+    plan = sweep.make_plan(cli.read_invocation(sweep.SweepOptions, "sweep", longer))
     assert [(len(members.trials), members.step) for members in trials.group(plan.own)] == [(8, 128)]
     assert cli.main(sweep.command, longer) == 0
     for name in NAMES:
@@ -166,7 +166,7 @@ def test_a_trial_that_fails_leaves_the_others_alone(experiment, tmp_path, monkey
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--grid", "algo.kl"], "section.option=v1,v2"),
+        (["--grid", "algo.kl_estep"], "section.option=v1,v2"),
         (["--grid", "algo.kull=1"], "--algo.kull"),
         (["--grid", "train.seed=1,2"], "--seeds"),
         (["--grid", "algo.gamma=0.9,1.5"], "1.5"),
@@ -194,7 +194,7 @@ def test_values_with_commas_are_separated_by_semicolons(tmp_path):
 
 
 def test_parts_share_all_trials_and_keep_shapes_together(tmp_path):
-    every = trials.expand(Config(), 3, {"algo.kl": ["0.1", "0.2"], "algo.samples": ["8", "16"]}, tmp_path)
+    every = trials.expand(Config(), 3, {"algo.kl_estep": ["0.1", "0.2"], "algo.samples": ["8", "16"]}, tmp_path)
     parts = [trials.share(every, part, 2) for part in range(2)]
     assert sorted(trial.run_dir for part in parts for trial in part) == sorted(trial.run_dir for trial in every)
     assert [{trial.config.algo.samples for trial in part} for part in parts] == [{8}, {16}]
