@@ -60,7 +60,7 @@ def _print_speed(config: Config, options: BenchOptions) -> None:
 
     from cvpo_jax.profiling import host_envs, timing, update_parts
     from cvpo_jax.runtime import memory
-    from envs.host.vector import host_scope
+    from envs import host_scope
 
     # What compiling costs is measured too: a cache of compiled programs would hide it.
     jax.config.update("jax_enable_compilation_cache", False)

@@ -140,7 +140,7 @@ def _library_errors() -> tuple[type[Exception], ...]:
     """The library's errors that a user can mend; imported only once one was raised, since they bring JAX."""
     from cvpo_jax.runs.checkpoint import CheckpointError
     from cvpo_jax.training.train import TrainingError
-    from envs.host.pool import HostError
+    from envs import HostError
 
     return CheckpointError, TrainingError, HostError
 

@@ -56,7 +56,7 @@ def evaluate(
     from cvpo_jax.runs import directory
     from cvpo_jax.runs.policy import load_state
     from cvpo_jax.training.trainer import make_env
-    from envs.host.vector import host_scope
+    from envs import host_scope
 
     if episodes < 1:
         raise ConfigError(f"--episodes is {episodes}: at least one is needed")

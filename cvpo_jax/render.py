@@ -22,10 +22,10 @@ from cvpo_jax.config.sections import Backend
 
 if TYPE_CHECKING:
     import jax
-    from envs.base import State
 
     from cvpo_jax.runs.policy import Policy
-    from envs.navigation.env import NavigationEnv
+    from envs import NavigationEnv
+    from envs.base import State
     from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 
 INK, RED = (40, 40, 40, 255), (214, 40, 40, 255)
@@ -79,9 +79,8 @@ def on_port(config: Config, policy: Policy, request: RenderRequest) -> Iterator[
     import jax
 
     from cvpo_jax.training.trainer import make_env
+    from envs import CompiledVectorEnv, NavigationEnv
     from envs.navigation import render
-    from envs.navigation.env import NavigationEnv
-    from envs.vector import CompiledVectorEnv
 
     vector = make_env(config, 1)
     env = vector.env if isinstance(vector, CompiledVectorEnv) else None
@@ -191,8 +190,8 @@ def command(arguments: Sequence[str]) -> None:
         if value is not None and value < minimum:
             raise ConfigError(f"--{name} is {value}: at least {minimum} is needed")
     from cvpo_jax.runtime import compilation_cache
+    from envs import RenderingError
     from envs.navigation import render
-    from envs.safety_gymnasium.env import RenderingError
 
     compilation_cache.enable_cache()
     try:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import jax
 
     from cvpo_jax.experience.evaluation import EvaluationResult
-    from envs.base import VectorEnv
+    from envs import VectorEnv
 
 _NORMAL_95 = 1.96
 _FEWEST_EPISODES = 30  # the interval takes means as normally distributed
@@ -110,7 +110,7 @@ def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[Eval
     from cvpo_jax.runs import directory
     from cvpo_jax.runs.policy import load_state
     from cvpo_jax.training.trainer import make_env
-    from envs.host.vector import host_scope
+    from envs import host_scope
 
     config, state, key = directory.load_config(run_dir), load_state(run_dir), jax.random.PRNGKey(seed)
     port, genuine = (dataclasses.replace(config.env, backend=name) for name in ("brax", "gymnasium"))
@@ -131,11 +131,10 @@ def repeated(evaluate: Callable[[jax.Array], EvaluationResult], key: jax.Array, 
 
 def _placed(port: VectorEnv, host: VectorEnv, key: jax.Array) -> VectorEnv:
     """`port` with its first episodes where those of `host` begin when it is reset with `key`."""
+    from envs import CompiledVectorEnv, NavigationEnv
     from envs.host.vector import HostVectorEnv
-    from envs.navigation.env import NavigationEnv
     from envs.parity.matched_starts import PlacedVectorEnv, starts
     from envs.safety_gymnasium.env import SafetyGymnasiumEnv
-    from envs.vector import CompiledVectorEnv
 
     assert isinstance(port, CompiledVectorEnv) and isinstance(host, HostVectorEnv)
     env, genuine = port.env, host.factory()

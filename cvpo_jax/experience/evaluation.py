@@ -14,7 +14,7 @@ from flax import struct
 from cvpo_jax.algorithm.state import TrainState
 from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.config.names import metric_name
-from envs.base import VectorEnv
+from envs import VectorEnv
 
 
 class EvaluationResult(struct.PyTreeNode):

@@ -17,8 +17,8 @@ from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.experience import replay
 from cvpo_jax.experience.replay import Replay, Transition
 from cvpo_jax.runtime import devices
+from envs import VectorEnv
 from envs.base import State as EnvState
-from envs.base import VectorEnv
 
 COUNTS = ("nonfinite", "negative_costs")
 """What `collect` counts of values that an environment may not return."""

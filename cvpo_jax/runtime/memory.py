@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from cvpo_jax.config import ConfigError
-from envs.base import VectorEnv
+from envs import VectorEnv
 
 
 def tree_bytes(tree: Any) -> int:

@@ -17,7 +17,7 @@ from cvpo_jax.config import Config, Schedule
 from cvpo_jax.experience import replay, rollout
 from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runtime import devices
-from envs.base import VectorEnv
+from envs import VectorEnv
 
 Loop = Callable[..., tuple[TrainState, CollectorState, Metrics]]
 

@@ -29,7 +29,8 @@ from cvpo_jax.runtime import devices, memory
 from cvpo_jax.training import trainer
 from cvpo_jax.training.epoch import make_loop, make_phases
 from cvpo_jax.training.trial_set import Parts, TrialSet
-from envs.base import State, VectorEnv
+from envs import VectorEnv
+from envs.base import State
 
 
 def shape(config: Config) -> tuple[Config, tuple[str, ...]]:

@@ -23,7 +23,7 @@ from cvpo_jax.training.reshard import reshard
 from cvpo_jax.training.timer import Timer
 from cvpo_jax.training.trainer import build
 from cvpo_jax.training.trial_set import TrialSet
-from envs.host.vector import host_scope
+from envs import host_scope
 
 
 class TrainingError(RuntimeError):

@@ -20,7 +20,7 @@ from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runtime import devices, distributed, memory
 from cvpo_jax.training.epoch import make_loop, make_phases
 from cvpo_jax.training.trial_set import Parts, TrialSet
-from envs.base import VectorEnv
+from envs import VectorEnv
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from cvpo_jax.config import Config, Schedule
 from cvpo_jax.experience.evaluation import EvaluationResult
 from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.training.epoch import Phase
-from envs.base import VectorEnv
+from envs import VectorEnv
 
 Parts = tuple[TrainState, CollectorState]
 """What a checkpoint holds of a trial: one replica of its state, and its collectors with a leading axis D."""
