@@ -12,7 +12,7 @@ from newton_problems import problems
 from recordings import RECORDINGS, below
 
 from cvpo_jax import cli, run, update_step
-from cvpo_jax.runs.console import read_metrics
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runtime import memory
 from envs.parity.compare import compare
 from envs.physics.newton import minimize
@@ -67,7 +67,7 @@ def test_the_port_follows_the_recordings() -> None:
 def test_a_training_runs(tiny_experiment, tmp_path) -> None:
     for products in ("float32", "bfloat16"):
         run_dir = tmp_path / products
-        arguments = [str(tiny_experiment), "--run_dir", str(run_dir), "--algo.products", products]
+        arguments = [str(tiny_experiment), "--run_dir", str(run_dir), "--algo.matmul_dtype", products]
         assert cli.main(run.command, arguments) == 0
         rows = read_metrics(run_dir)
         assert len(rows) == 4 and all(math.isfinite(row["critic/loss"]) for row in rows)

@@ -15,7 +15,7 @@ from toy_host import EPISODE_LENGTH, BrittleEnv, ToyEnv
 
 from cvpo_jax import cli, run
 from cvpo_jax.evaluate import evaluate
-from cvpo_jax.runs.console import read_metrics
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.training import train, trainer
 from envs.host.vector import HostVectorEnv
 
@@ -39,7 +39,8 @@ def processes(vectors):
 
 def test_each_constraint_has_the_costs_of_its_component_and_no_process_stays(tmp_path, monkeypatch):
     vectors = use(monkeypatch, ToyEnv)
-    config = replace(CONFIG, algo=replace(CONFIG.algo, constraints="cost_b=6,cost_a=2"), run_dir=str(tmp_path / "run"))
+    algo = replace(CONFIG.algo, constraints={"cost_b": 6.0, "cost_a": 2.0})
+    config = replace(CONFIG, algo=algo, run_dir=str(tmp_path / "run"))
     rows = read_metrics(train(config))
     assert [row["step"] for row in rows] == [128, 192, 256, 320]
     for row in rows:
