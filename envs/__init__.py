@@ -5,6 +5,7 @@ In reading order:
 - `base`: the protocol of single and of vectorized environments. `vector`: many copies of one side by side.
 - `registry`: ids to environments. `navigation/`, on `physics/` and `batching/`, and `velocity`: the ports.
 - `host/`: environments in worker processes. `safety_gymnasium/`: the original package in them.
+- `adapters/` and `own`: environments of other people, named by `module:Name`.
 - `parity/`: how far the ports are from the original.
 
 The names below are imported when they are first used, and with the first that needs Brax the ids are registered there:
@@ -15,11 +16,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from envs.adapters.costs import with_cost
     from envs.base import SafeEnv, VectorEnv
     from envs.host.pool import HostError
     from envs.host.vector import host_scope
     from envs.navigation.env import NavigationEnv
-    from envs.registry import build, make, option_names, task_ids
+    from envs.registry import build, is_compiled, make, make_vector, option_names, task_ids
     from envs.safety_gymnasium.env import RenderingError
     from envs.vector import CompiledVectorEnv, vectorize
 
@@ -32,13 +34,16 @@ __all__ = [
     "VectorEnv",
     "build",
     "host_scope",
+    "is_compiled",
     "make",
+    "make_vector",
     "option_names",
     "task_ids",
     "vectorize",
+    "with_cost",
 ]
 
-_JAX_FREE = ("HostError", "RenderingError")
+_JAX_FREE = ("HostError", "RenderingError", "with_cost")
 _MODULES = {
     "CompiledVectorEnv": "envs.vector",
     "HostError": "envs.host.pool",
@@ -48,10 +53,13 @@ _MODULES = {
     "VectorEnv": "envs.base",
     "build": "envs.registry",
     "host_scope": "envs.host.vector",
+    "is_compiled": "envs.registry",
     "make": "envs.registry",
+    "make_vector": "envs.registry",
     "option_names": "envs.registry",
     "task_ids": "envs.registry",
     "vectorize": "envs.vector",
+    "with_cost": "envs.adapters.costs",
 }
 
 

@@ -6,16 +6,19 @@ import envs._mjx  # noqa: F401  (first: it keeps the import of Brax quiet)
 import difflib
 import importlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import brax.envs
 
-from envs import velocity
+from envs import own, velocity
+from envs.adapters.source import Source
+from envs.base import VectorEnv
 from envs.navigation.env import NavigationEnv
 from envs.navigation.robots import ROBOTS
 from envs.navigation.tasks import NAMES, Task, task
+from envs.vector import vectorize
 
 _FIXED = ("task", "robot")
 _VELOCITY_OPTIONS = ["episode_length"]
@@ -77,6 +80,53 @@ def make(task_id: str, backend: str = "brax", **options: Any) -> Any:
     env = _MAKERS[task_id](**options)
     env.reward_scale = 1.0  # the algorithm was tuned on the rewards of these tasks
     return env
+
+
+def make_vector(
+    task_id: str,
+    num_envs: int,
+    *,
+    backend: str = "brax",
+    kwargs: Mapping[str, Any] | None = None,
+    folder: str | None = None,
+    staggered: bool = False,
+    constraints: Sequence[str] = (),
+    episode_length: int | None = None,
+    action_bound: float | None = None,
+    observation_key: str | None = None,
+    **options: Any,
+) -> VectorEnv:
+    """`num_envs` environments of any kind: a port, the original ("gymnasium") or one's own as `module:Name`.
+
+    `kwargs` go to the callable that `module:Name` is, found in `folder` first; `action_bound` and `observation_key` are
+    for it alone, as of `GymnasiumEnv`. `staggered` spreads compiled ones over the phases of an episode. `options` are
+    those of `make`. Raises ValueError or ImportError, in one line with the remedy.
+    """
+    if ":" in task_id:
+        choices = own.Choices(tuple(constraints), episode_length, action_bound, observation_key)
+        source = Source.parse(task_id, kwargs, folder)
+        return own.make_vector(source, num_envs, choices, staggered=staggered, **options)
+    given = {"kwargs": kwargs, "action_bound": action_bound, "observation_key": observation_key}
+    for name, value in given.items():
+        if value:
+            raise ValueError(f"{name} is {value}: only an environment of your own, module:Name, takes it")
+    named = {"constraints": tuple(constraints), "episode_length": episode_length}
+    chosen = {name: value for name, value in named.items() if value}
+    if backend == "gymnasium":
+        return make(task_id, backend, num_envs=num_envs, **chosen, **options)
+    return vectorize(make(task_id, backend, **chosen, **options), num_envs, staggered=staggered)
+
+
+def is_compiled(
+    task_id: str, backend: str = "brax", kwargs: Mapping[str, Any] | None = None, folder: str | None = None
+) -> bool:
+    """Whether the environment steps inside the compiled loop, not on the host.
+
+    An environment of one's own is made to find out, once in a process. Raises as `make_vector` does.
+    """
+    if ":" in task_id:
+        return own.is_compiled(Source.parse(task_id, kwargs, folder))
+    return backend != "gymnasium"
 
 
 def option_names(task_id: str) -> tuple[str, ...]:

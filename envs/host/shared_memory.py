@@ -58,6 +58,11 @@ def layout(spec: HostSpec, num_envs: int) -> dict[str, tuple[tuple[int, ...], st
     }
 
 
+def allocate(spec: HostSpec, num_envs: int) -> SharedArrays:
+    """The same arrays in the memory of this process alone, all zero."""
+    return SharedArrays(**{name: np.zeros(shape, dtype) for name, (shape, dtype) in layout(spec, num_envs).items()})
+
+
 def create(spec: HostSpec, num_envs: int) -> int:
     """Create shared memory for `num_envs` environments, all zero, and return its file descriptor."""
     folder = "/dev/shm" if os.path.isdir("/dev/shm") else None

@@ -22,7 +22,7 @@ from jax.experimental import io_callback
 
 from envs.base import Episode, State, with_episode
 from envs.host.pool import HostError, Pool, WorkerPool
-from envs.host.protocol import HostEnv, episode_seed
+from envs.host.protocol import HostEnv, HostSpec, episode_seed
 
 log = logging.getLogger(__name__)
 _reports = logging.getLogger("jax._src.callback")
@@ -93,7 +93,7 @@ class HostVectorEnv:
 
     def __init__(
         self,
-        factory: Callable[[], HostEnv],
+        factory: Callable[[], HostEnv | Pool],
         num_envs: int,
         *,
         constraints: Sequence[str] = (),
@@ -103,7 +103,7 @@ class HostVectorEnv:
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}: at least 1 is needed")
-        self.spec = factory().spec
+        self.spec = _spec_of(factory)
         self.num_envs, self.factory = num_envs, factory
         self.observation_size, self.action_size = self.spec.observation_size, self.spec.action_size
         self.episode_length = self.spec.episode_length
@@ -221,6 +221,14 @@ class HostVectorEnv:
             "steps": arrays.elapsed.astype(np.int32),
             "episode": arrays.episode.astype(np.int32),
         }
+
+
+def _spec_of(factory: Callable[[], Any]) -> HostSpec:
+    """What an environment that is made for nothing else tells."""
+    env = factory()
+    if hasattr(env, "close"):
+        env.close()
+    return env.spec
 
 
 def _index_along(axis_name: str) -> jax.Array:

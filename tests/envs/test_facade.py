@@ -7,7 +7,14 @@ import pytest
 
 import envs
 
-JAX_FREE = ("envs", "envs.host.worker", "envs.host.pool", "envs.host.process", "envs.safety_gymnasium.env")
+JAX_FREE = (
+    "envs",
+    "envs.host.worker",
+    "envs.host.pool",
+    "envs.host.process",
+    "envs.safety_gymnasium.env",
+    "envs.adapters.gymnasium_env",
+)
 
 
 def output(code: str) -> str:
@@ -16,7 +23,7 @@ def output(code: str) -> str:
 
 
 def test_workers_do_without_jax_and_brax() -> None:
-    imports = [f"import {name}" for name in JAX_FREE] + ["from envs import HostError, RenderingError"]
+    imports = [f"import {name}" for name in JAX_FREE] + ["from envs import HostError, RenderingError, with_cost"]
     heavy = "print([name for name in ('jax', 'brax', 'mujoco') if name in sys.modules])"
     assert output("\n".join(["import sys", *imports, heavy])) == "[]\n"
 
