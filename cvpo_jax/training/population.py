@@ -56,6 +56,7 @@ class TrialEnv:
         self.episode_length = env.episode_length
         self.cost_names = env.cost_names
         self.num_constraints = env.num_constraints
+        self.reward_scale = env.reward_scale
         self.reset = env.reset
         self._step = jax.custom_batching.custom_vmap(env.step)
         self._step.def_vmap(partial(_step_all, make, num_envs))
