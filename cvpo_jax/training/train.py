@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,6 +20,7 @@ from cvpo_jax.runs.metrics import Row
 from cvpo_jax.runs.recorder import Recorder, open_recorder
 from cvpo_jax.runtime import distributed
 from cvpo_jax.runtime.interrupt import StopRequest, interruptible
+from cvpo_jax.training.own_env import with_backend, with_env
 from cvpo_jax.training.reshard import reshard
 from cvpo_jax.training.timer import Timer
 from cvpo_jax.training.trainer import build
@@ -30,11 +32,14 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the message says why and what to do."""
 
 
-def train(config: Config, *, resume: Path | None = None) -> Path:
-    """Train as `config` says, or go on with the run in `resume`; returns the run directory.
+def train(config: Config, env: Callable[..., Any] | None = None, *, resume: Path | None = None) -> Path:
+    """Train as `config` says, or resume the run in `resume`; returns the run directory.
 
-    Raises ConfigError, CheckpointError or TrainingError, each with one line that says what to do.
+    `env` is a function or class at the top of a module that makes an environment of the user's own, in place of the one
+    that `config.env.id` names. Raises ConfigError, CheckpointError or TrainingError, each with one line that says what
+    to do.
     """
+    config = with_backend(with_env(config, env) if env else config)
     config = directory.resumable(resume, config) if resume else config.validate()
     run_dir = resume or (directory.choose(config) if distributed.is_first() else Path(config.run_dir or ""))
     with host_scope(), interruptible() as stop:

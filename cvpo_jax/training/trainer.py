@@ -6,7 +6,6 @@ Notation: D devices, N environments over all devices, n = N / D on one, T episod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 
@@ -14,6 +13,7 @@ import envs
 from cvpo_jax.algorithm import matmul
 from cvpo_jax.algorithm.state import Hyperparameters, Metrics, StaticConfig, TrainState, init_train_state
 from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config.sections import PORT_OPTIONS
 from cvpo_jax.experience import rollout
 from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation
 from cvpo_jax.experience.rollout import CollectorState
@@ -70,25 +70,27 @@ def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> Vecto
 
     `staggered` spreads those of the port over the phases of an episode, so that a mean over fewer steps sees them all.
     """
+    env = config.env
+    options = {name: value for name in PORT_OPTIONS if (value := getattr(env, name)) is not None}
+    if env.layout != "random":
+        options["layout"] = env.layout
     try:
-        options = _env_options(config)
-        if config.env.backend == "gymnasium":
-            return envs.make(config.env.id, backend="gymnasium", num_envs=num_envs, **options)
-        return envs.vectorize(envs.make(config.env.id, **options), num_envs, staggered=staggered)
+        return envs.make_vector(
+            env.id,
+            num_envs,
+            backend=env.backend,
+            kwargs=env.kwargs,
+            folder=env.folder,
+            staggered=staggered,
+            constraints=tuple(config.algo.constraints),
+            episode_length=env.episode_length,
+            action_bound=env.action_bound,
+            observation_key=env.observation_key,
+            **options,
+        )
     except (ValueError, ImportError) as error:
-        raise ConfigError(f"--env.id {config.env.id} --env.backend {config.env.backend}: {error}") from error
-
-
-def _env_options(config: Config) -> dict[str, Any]:
-    """What `envs.make` is asked for besides the task; raises ValueError for an unknown id."""
-    names = tuple(config.algo.constraint_limits) if config.algo.constraints else ()
-    options: dict[str, Any] = {"constraints": names} if names else {}
-    if config.env.layout != "random":
-        options["layout"] = config.env.layout
-    for name in ("episode_length", "control_step", "hazards", "hazard_size", "gremlin_travel"):
-        if (value := getattr(config.env, name)) is not None:
-            options[name] = value
-    return options
+        where = "" if env.is_own else f" --env.backend {env.backend}"
+        raise ConfigError(f"--env.id {env.id}{where}: {error}") from error
 
 
 def build(config: Config) -> Trainer:
@@ -126,7 +128,7 @@ def make_static_config(config: Config, env: VectorEnv) -> StaticConfig:
         action_size=env.action_size,
         num_constraints=env.num_constraints,
         episode_length=env.episode_length,
-        reward_scale=config.algo.reward_scale or getattr(env, "reward_scale", 1.0),
+        reward_scale=config.algo.reward_scale or env.reward_scale,
     )
 
 

@@ -26,6 +26,7 @@ class ToyEnv:
     episode_length = 20
     cost_names = ("cost",)
     num_constraints = 1
+    reward_scale = 1.0
 
     def __init__(self, num_envs: int) -> None:
         self.num_envs = num_envs
