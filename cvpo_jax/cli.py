@@ -73,12 +73,18 @@ class Invocation(Generic[Options]):
     experiment: Path | None
     overrides: tuple[str, ...]
 
+    @property
+    def names_env(self) -> bool:
+        """Whether the overrides name a task, which makes an experiment of the defaults."""
+        return any(word.partition("=")[0] == "--env.id" for word in self.overrides)
+
     def config(self, default: Config | None = None) -> Config:
         """The experiment, or `default` instead of it, under the overrides; raises ConfigError."""
-        if default is None and self.experiment is None:
-            raise ConfigError("name an experiment first, as in experiments/point_goal.py")
-        if default is None:
-            default = load_experiment(self.experiment or "")
+        if default is None and self.experiment:
+            default = load_experiment(self.experiment)
+        if default is None and not self.names_env:
+            raise ConfigError("name an experiment first, as in experiments/point_goal.py, or a task by --env.id")
+        default = default or Config()
         # With the own options, so that a misspelled one is recognized as such.
         kind: Any = _AllOptions[type(self.options)]  # type: ignore[misc]
         return parse(kind, self.overrides, default=_AllOptions(self.options, default), prog="").config.validate()
@@ -109,11 +115,11 @@ def program(name: str) -> str:
 def main(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | None = None) -> int:
     """Run `command` on the process's arguments, or those given; returns the exit status.
 
-    Only errors that a user can mend become one line, a failing host environment's with what it raised below; any other
-    one is a defect and keeps its traceback.
+    Only errors that a user can remedy become one line, a failing host environment's with what it raised below; any
+    other is a defect and keeps its traceback.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Into a file or a pipe Python would hold output back by the block.
+        # Python would hold back what goes to a file or a pipe until a block is full.
         sys.stdout.reconfigure(line_buffering=True)
     try:
         command(sys.argv[1:] if arguments is None else arguments)
@@ -137,7 +143,7 @@ def _say(message: str, status: int) -> int:
 
 
 def _library_errors() -> tuple[type[Exception], ...]:
-    """The library's errors that a user can mend; imported only once one was raised, since they bring JAX."""
+    """The library's errors that a user can remedy; imported only once one was raised, since they bring JAX."""
     from cvpo_jax.runs.checkpoint import CheckpointError
     from cvpo_jax.training.train import TrainingError
     from envs import HostError
@@ -167,13 +173,13 @@ def commands() -> dict[str, str]:
 
 def console() -> NoReturn:
     """`cvpo NAME …`: the command of that name, the same as `python -m cvpo_jax.NAME …`."""
-    name, *arguments = sys.argv[1:] or [""]
-    name, known = name.replace("-", "_"), commands()
-    if name not in known:
-        if name and name not in ("_h", "__help"):
-            leave(_say(f"error: there is no command {name}; those there are: {', '.join(known)}", WRONG))
+    first, *arguments = sys.argv[1:] or [""]
+    known, name = commands(), first.replace("-", "_")
+    if first in ("", *HELP):
         listed = "\n".join(f"  {each:<10} {purpose}" for each, purpose in known.items())
         print(f"usage: cvpo COMMAND ...\n\n{listed}\n\ncvpo COMMAND --help lists a command's options")
-        leave(0 if name else WRONG)
+        leave(0 if first else WRONG)
+    if name not in known:
+        leave(_say(f"error: there is no command {first}; the commands are {', '.join(known)}", WRONG))
     module: Any = importlib.import_module(f"cvpo_jax.{name}")
     leave(main(module.command, arguments))

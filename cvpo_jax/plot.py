@@ -29,7 +29,7 @@ class PlotOptions:
 
 
 def plot_runs(run_dirs: Sequence[Path], path: Path) -> Path:
-    """Draw return and cost of evaluations over environment steps, one line a run, to the PNG at `path`.
+    """Draw return and cost of evaluations over environment steps, one line for each run, to the PNG at `path`.
 
     Of several constraints the first one is drawn. Raises ConfigError where a folder is no run or a run has no
     evaluation yet.

@@ -44,14 +44,14 @@ def open_checkpoints(run_dir: Path) -> CheckpointManager:
             checkpoint_managers.BestN(get_metric_fn=_score, n=1),
         ]
     )
-    # Where several processes train together, one writes and each reads by itself: they must not wait for each other.
+    # Of several processes that train together, one writes and each reads by itself: they must not wait for each other.
     process = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(
         primary_host=process, active_processes={process}, barrier_sync_key_prefix=f"process{process}"
     )
     options = ocp.CheckpointManagerOptions(
         preservation_policy=policy,
-        best_fn=_score,  # without it scores would not be written, and a resumed run not know its best
+        best_fn=_score,  # without it scores would not be written, and a resumed run would not know its best
         enable_async_checkpointing=True,
         multiprocessing_options=alone if jax.process_count() > 1 else ocp.options.MultiprocessingOptions(),
         create=False,

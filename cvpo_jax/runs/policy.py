@@ -45,7 +45,7 @@ def load_policy(run_dir: Path | str, *, step: Which = None) -> Policy:
     """The policy of a run directory: `policy(observation [..., O], key=None) -> action [..., A]` in [-1, 1].
 
     Deterministic without a key, sampled with one. Takes the latest checkpoint, the one at `step`, or with
-    `step="best"` the one of the evaluation that earned most within the limits.
+    `step="best"` the one whose evaluation earned most within the limits.
     Raises ConfigError where the folder is not a run, CheckpointError where it holds no readable checkpoint.
     """
     return make_policy(load_state(Path(run_dir), step=step))

@@ -7,7 +7,7 @@ import jax
 
 
 def enable_cache() -> None:
-    """Keep compiled programs in the user's cache folder; JAX_COMPILATION_CACHE_DIR names another one."""
+    """Keep compiled programs in the user's cache folder, or in the one that JAX_COMPILATION_CACHE_DIR names."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(base / "cvpo_jax" / "jax")
     jax.config.update("jax_compilation_cache_dir", folder)

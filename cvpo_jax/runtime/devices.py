@@ -1,4 +1,4 @@
-"""All that knows of devices: the pmap axis, its collectives, replication and sharding.
+"""Everything that knows of devices: the pmap axis, its collectives, replication and sharding.
 
 Everything else is written for one device and takes `axis_name`: AXIS_NAME inside `pmap`, None outside, where the
 collectives below are the identity.
@@ -44,7 +44,7 @@ def select(count: int | None) -> list[jax.Device]:
 
 
 def all_devices(chosen: list[jax.Device]) -> list[jax.Device]:
-    """The devices of all processes that train together, where each has picked `chosen`."""
+    """The devices of all processes that train together, where each has selected `chosen`."""
     return chosen if distributed.size() == 1 else jax.devices()
 
 
@@ -61,12 +61,12 @@ def replicate(tree: Tree, chosen: list[jax.Device]) -> Tree:
 
 
 def without_weak_types(tree: Tree) -> Tree:
-    """Arrays without weak types: these would not survive the first call, and the second would compile anew."""
+    """Arrays without weak types: these would not survive the first call, and the second would compile again."""
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), tree)
 
 
 def place(tree: Tree, chosen: list[jax.Device]) -> Tree:
-    """Leaves `[D, ...]` laid out as `parallel` returns them, a slice on each device: any other way compiles it anew."""
+    """Leaves `[D, ...]` laid out as `parallel` returns them, a slice on each device; another layout compiles again."""
     sharding = NamedSharding(Mesh(np.array(chosen), (AXIS_NAME,)), PartitionSpec(AXIS_NAME))
     return jax.tree.map(lambda x: jax.device_put(x, sharding), tree)
 
@@ -100,7 +100,7 @@ def shard(x: jax.Array, axis_name: str | None) -> jax.Array:
 
 
 def count(axis_name: str | None) -> int:
-    """How many devices take part."""
+    """The number of devices on the axis."""
     return 1 if axis_name is None else jax.lax.axis_size(axis_name)
 
 

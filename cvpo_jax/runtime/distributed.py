@@ -1,4 +1,4 @@
-"""Several processes that train together: each runs the same program on its own devices (docs/sweeps.md)."""
+"""Processes that train together: each runs the same program on its own devices (docs/guide/many_machines.md)."""
 
 import hashlib
 import os
@@ -26,20 +26,20 @@ _together = threading.Event()
 
 
 def size() -> int:
-    """Processes that train one run together: 1 unless they joined, however many JAX knows of."""
+    """How many processes train one run together: 1 unless they joined, however many JAX knows of."""
     return jax.process_count() if _together.is_set() else 1
 
 
 def index() -> int:
-    """Which of these processes this one is."""
+    """Which of these processes this is."""
     return jax.process_index() if _together.is_set() else 0
 
 
 def join() -> None:
-    """Meet the other processes; before the first computation.
+    """Meet the other processes. To be called before the first computation.
 
     Where they are is detected on TPU pods, Slurm and Kubernetes; elsewhere the environment variables above tell.
-    Raises ConfigError where neither does, or where the others do not come.
+    Raises ConfigError where neither does, or where the others do not show up.
     """
     found = {name: os.environ.get(name) for name in (NUM_PROCESSES, PROCESS_ID)}
     try:
@@ -57,8 +57,8 @@ def join() -> None:
             f"--distributed: {reason} Outside TPU pods, Slurm and Kubernetes set {COORDINATOR} (host:port of the first "
             f"process), {NUM_PROCESSES} and {PROCESS_ID}"
         ) from error
-    # Connections are made at the first exchange, and not waited for longer than 30 s on CPUs: make them now, before
-    # the processes part to compile, some faster than others.
+    # Connections are made by the first collective, which on CPUs waits no longer than 30 s for them: make them now,
+    # before the processes go off to compile, some faster than others.
     everywhere = jax.pmap(lambda x: jax.lax.psum(x, "all"), axis_name="all", devices=jax.devices())
     jax.block_until_ready(everywhere(np.ones(jax.local_device_count())))
     _together.set()
@@ -67,7 +67,7 @@ def join() -> None:
 
 @contextmanager
 def ending_together() -> Iterator[None]:
-    """End this process at once, with a line that says why, where an error breaks off what the others wait for."""
+    """End this process at once, with a line that says why, where an error ends what the others wait for."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
@@ -84,15 +84,15 @@ def is_first() -> bool:
     return index() == 0
 
 
-def any_process(wish: bool) -> bool:
-    """Whether any process wishes so: what all do together, such as stopping, must be decided together."""
+def any_process(condition: bool) -> bool:
+    """Whether the condition holds in any process: what all do together, such as stopping, must be decided together."""
     if size() == 1:
-        return wish
-    return bool(np.any(multihost_utils.process_allgather(np.asarray(wish))))
+        return condition
+    return bool(np.any(multihost_utils.process_allgather(np.asarray(condition))))
 
 
 def require_same(text: str) -> None:
-    """Raise ConfigError unless all processes give the same text: other options would part them midway."""
+    """Raise ConfigError unless all processes give the same text: different options would break them apart midway."""
     if size() == 1:
         return
     digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, not as an exception in the midst of things."""
+"""Ctrl-C and SIGTERM as a request to stop, instead of an exception in the middle of things."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ GRACE_SECONDS = 5.0
 
 
 class StopRequest:
-    """Whether the user has asked to stop; a second time raises KeyboardInterrupt at once."""
+    """Whether the user has asked to stop; asking a second time raises KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -25,7 +25,7 @@ class StopRequest:
         self.tell()
 
     def tell(self) -> None:
-        """Say, once, that the wish was heard."""
+        """Say, once, that the request was heard."""
         if not self._told:
             self._told = True
             # Not print: the signal may have come in the middle of one.
@@ -34,9 +34,9 @@ class StopRequest:
 
 @contextmanager
 def interruptible() -> Iterator[StopRequest]:
-    """Collect interrupts within the block; elsewhere than in the main thread they cannot be, and none is reported.
+    """Collect interrupts within the block. Outside the main thread they cannot be, and none is reported.
 
-    Compiled code in the midst of an epoch hears no exception: GRACE_SECONDS after the second signal the process ends.
+    No exception reaches compiled code in the middle of an epoch: the process ends GRACE_SECONDS after a second signal.
     """
     stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -59,13 +59,13 @@ def interruptible() -> Iterator[StopRequest]:
 
 
 def _watch(arrivals: int, stop: StopRequest, over: threading.Event) -> None:
-    """See signals when they come: Python calls their handlers only once the main thread is back from compiled code."""
+    """See signals as they come: Python calls their handlers only once the main thread is back from compiled code."""
     count = 0
     while arrived := os.read(arrivals, 1):
         if arrived[0] in SIGNALS:
             count += 1
             stop.tell()
         if count > 1 and not over.wait(GRACE_SECONDS):
-            os.write(2, b"stopped at once; --resume goes on from the last checkpoint\n")
+            os.write(2, b"stopped at once; --resume continues from the last checkpoint\n")
             os._exit(130)
     os.close(arrivals)

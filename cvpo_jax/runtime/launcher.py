@@ -1,6 +1,6 @@
-"""How many processes the launcher started to train together, read from what it leaves in the environment.
+"""Whether a launcher started this process as one of several that train together, read from the environment.
 
-JAX finds their addresses by itself once it is asked to (cvpo_jax.distributed); here is decided whether to ask.
+JAX finds the addresses of the others by itself once it is asked to (`distributed`); this module decides whether to ask.
 """
 
 import importlib.util
@@ -20,7 +20,7 @@ def launched_together() -> bool:
 
 
 def _slurm_tasks() -> int:
-    """Tasks of the step that `srun` started. A batch script without `srun` is a single one, whatever the job has."""
+    """Tasks of the step that `srun` started. A batch script without `srun` is a single task, whatever the job has."""
     if any(name not in os.environ for name in SLURM):
         return 1
     return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
@@ -42,7 +42,7 @@ def _tpu_hosts() -> int:
 
 
 def _tpu_metadata() -> str:
-    """The hosts of the slice with commas between; empty elsewhere than on Google's machines."""
+    """The hosts of the slice, separated by commas; empty except on Google's machines."""
     if "TPU_SKIP_MDS_QUERY" in os.environ:
         return ""
     server = os.environ.get("GCE_METADATA_IP", "metadata.google.internal")

@@ -23,10 +23,7 @@ def replay_bytes(env: VectorEnv, steps: int) -> int:
 
 
 def device_bytes(chosen: Sequence[jax.Device]) -> int | None:
-    """All memory that each of the devices `chosen` may use: on a CPU an equal share of the machine's.
-
-    None where devices do not tell.
-    """
+    """Memory that each of the devices `chosen` may use, on a CPU an equal share of the machine's; None if unknown."""
     if chosen[0].platform == "cpu":
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // len(chosen)
     return (chosen[0].memory_stats() or {}).get("bytes_limit")
@@ -35,7 +32,7 @@ def device_bytes(chosen: Sequence[jax.Device]) -> int | None:
 def require_room(env: VectorEnv, replay_size: int, chosen: Sequence[jax.Device], share: float) -> None:
     """Raise ConfigError where a replay of `replay_size` steps does not fit, with `share` of it on each device.
 
-    It would be noticed late otherwise: the pages of an empty replay cost nothing until they are filled.
+    Otherwise it would be noticed late: the pages of an empty replay cost nothing until they are filled.
     """
     room, needed = device_bytes(chosen), share * replay_bytes(env, replay_size)
     if room is None or needed <= room:

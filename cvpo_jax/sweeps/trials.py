@@ -15,7 +15,7 @@ from cvpo_jax.training import population
 
 PROBLEM = "problem.txt"
 Grid = dict[str, list[str]]
-"""Options, as `algo.kl`, and the values of each."""
+"""Options, such as `algo.kl_estep`, and the values of each."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Group:
-    """Trials of equal shape that go on from the same step, 0 for a start."""
+    """Trials of equal shape that resume from the same step; 0: from the start."""
 
     trials: tuple[Trial, ...]
     step: int
@@ -90,7 +90,7 @@ def parse_grid(texts: Sequence[str]) -> Grid:
         option = option.removeprefix("--").replace("-", "_")
         grid[option] = [value.strip() for value in values.split(";" if ";" in values else ",")]
         if not sign or not all(grid[option]):
-            raise ConfigError(f"--grid {text} is not of the form section.option=v1,v2, as in algo.kl=0.05,0.1")
+            raise ConfigError(f"--grid {text} is not of the form section.option=v1,v2, as in algo.kl_estep=0.05,0.1")
         if option in ("train.seed", "run_dir"):
             raise ConfigError(f"--grid {text}: {option} cannot be in the grid; --seeds and --sweep_dir set it")
     return grid
@@ -108,7 +108,7 @@ def expand(config: Config, seeds: int, grid: Grid, sweep_dir: Path) -> list[Tria
 
 
 def override(config: Config, options: dict[str, str]) -> Config:
-    """`config` with options such as `algo.kl` set; raises ConfigError."""
+    """`config` with options such as `algo.kl_estep` set; raises ConfigError."""
     words = itertools.chain.from_iterable((f"--{name}", *value.split()) for name, value in options.items())
     return parse_overrides(config, list(words), "--grid", "")
 
@@ -122,7 +122,7 @@ def under_seed(config: Config, options: dict[str, str], seed: int, sweep_dir: Pa
 
 
 def share(trials: Sequence[Trial], part: int, parts: int) -> list[Trial]:
-    """The trials of one of several processes: as many as the others', and as few shapes as can be."""
+    """The trials of one of several processes: as many as the others have, of as few shapes as possible."""
     shapes = [population.shape(trial.config) for trial in trials]
     ordered = sorted(trials, key=lambda trial: shapes.index(population.shape(trial.config)))
     return ordered[part * len(trials) // parts : (part + 1) * len(trials) // parts]
