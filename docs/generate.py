@@ -116,9 +116,11 @@ def config_page() -> str:
 
 
 def commands() -> tuple[str, ...]:
-    """Return the modules that are commands: the files at the top of `cvpo_jax`, and the comparison of the ports."""
-    names = sorted(path.stem for path in (ROOT / "cvpo_jax").glob("*.py") if path.stem not in LIBRARY)
-    return (*(f"cvpo_jax.{name}" for name in names), "envs.parity")
+    """Return the modules that are commands: files at the top of `cvpo_jax`, and what `envs` can be asked by itself."""
+    trainer = sorted(path.stem for path in (ROOT / "cvpo_jax").glob("*.py") if path.stem not in LIBRARY)
+    files = [path.stem for path in (ROOT / "envs").glob("*.py") if '__name__ == "__main__"' in path.read_text()]
+    folders = [path.parent.name for path in (ROOT / "envs").glob("*/__main__.py")]
+    return (*(f"cvpo_jax.{name}" for name in trainer), *(f"envs.{name}" for name in sorted([*files, *folders])))
 
 
 def help_text(module: str) -> str:

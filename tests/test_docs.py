@@ -77,6 +77,12 @@ def test_every_page_is_of_one_kind() -> None:
     assert [path.name for path in (ROOT / "docs").glob("*.md")] == ["index.md"]
 
 
+def test_the_map_has_every_page() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)\s#]+)", index.read_text())}
+    assert not set(DOCS) - {index} - linked
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
@@ -155,6 +161,11 @@ def test_names_that_snippets_import_exist(page: Path) -> None:
 def test_every_constant_of_the_controller_is_explained() -> None:
     page = (ROOT / "docs" / "design" / "limit_controller.md").read_text()
     assert not [option.name for option in dataclasses.fields(ControllerConfig) if f"`{option.name}`" not in page]
+
+
+def test_options_that_a_resumed_run_keeps_are_named() -> None:
+    page = (ROOT / "docs" / "reference" / "run_directory.md").read_text()
+    assert not [name for name, _ in Config().shaping() if f"`{name}`" not in page]
 
 
 def test_the_readme_starts_with_what_how_and_a_picture() -> None:
