@@ -39,6 +39,9 @@ def command(arguments: Sequence[str]) -> None:
     if options.windows < 1:
         raise ConfigError(f"--windows is {options.windows}: at least one is needed")
     config = invocation.config()
+    from cvpo_jax.training.own_env import with_backend
+
+    config = with_backend(config)
     if options.devices is not None:
         _print_scaling(config, options, options.devices)
     else:
@@ -71,7 +74,8 @@ def _print_speed(config: Config, options: BenchOptions) -> None:
             results = [result]
         else:
             results, flops = update_parts.measure_experiment(config, window)
-    genuine = _compare_genuine(config, options.windows) if config.env.backend == "gymnasium" else None
+    is_original = config.env.backend == "gymnasium" and not config.env.is_own
+    genuine = _compare_genuine(config, options.windows) if is_original else None
     if options.json:
         report: dict[str, Any] = {
             "flops_per_update": flops if math.isfinite(flops) else None,

@@ -61,6 +61,8 @@ def evaluate(
     if episodes < 1:
         raise ConfigError(f"--episodes is {episodes}: at least one is needed")
     config = directory.load_config(run_dir)
+    if backend and config.env.is_own:
+        raise ConfigError(f"--backend is {backend}: {config.env.id} has one kind only; leave the option out")
     if backend:
         config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
     state = load_state(run_dir, step=step)

@@ -30,8 +30,10 @@ def make_config(invocation: cli.Invocation[RunOptions]) -> Config:
     """The configuration to train; raises ConfigError."""
     resume = invocation.options.resume
     if resume is None:
-        if invocation.experiment is None:
-            raise ConfigError("name an experiment first, as in experiments/point_goal.py, or give --resume RUN_DIR")
+        if invocation.experiment is None and not invocation.names_env:
+            raise ConfigError(
+                "name an experiment, as in experiments/point_goal.py, a task by --env.id, or a run by --resume RUN_DIR"
+            )
         return invocation.config()
     default = _resumed(resume, load_experiment(invocation.experiment) if invocation.experiment else None)
     config = invocation.config(default)

@@ -55,8 +55,10 @@ def read_trials(invocation: cli.Invocation[Options]) -> tuple[Path, list[Trial]]
         raise ConfigError(f"--seeds is {options.seeds}: at least 1 is needed")
     config = invocation.config()
     from cvpo_jax.sweeps import trials
+    from cvpo_jax.training.own_env import with_backend
 
-    stem = invocation.experiment.stem if invocation.experiment else ""
+    config = with_backend(config)
+    stem = invocation.experiment.stem if invocation.experiment else config.env.id.replace(":", "-")
     sweep_dir = options.sweep_dir or Path("runs") / f"sweep-{stem}"
     every = trials.expand(config, options.seeds, trials.parse_grid(list(chain(*options.grid))), sweep_dir)
     for trial in every:

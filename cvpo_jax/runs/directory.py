@@ -15,7 +15,8 @@ SIZES = "sizes.json"
 
 def choose(config: Config) -> Path:
     """The folder of a new run, not made yet; raises ConfigError where a run is there already."""
-    name = f"{config.env.id.removesuffix('-v0').replace(':', '-')}-seed{config.train.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    task = config.env.id.removesuffix("-v0").replace(":", "-")
+    name = f"{task}-seed{config.train.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     run_dir = Path(config.run_dir or Path("runs") / name)
     if (run_dir / "config.json").exists():
         raise ConfigError(f"--run_dir {run_dir} holds a run already: choose another folder, or --resume {run_dir}")

@@ -60,14 +60,17 @@ class Arm(Env):
 
     @property
     def observation_size(self) -> int:
+        """Sines, cosines and rates of two joints, fingertip and way to the target."""
         return 10
 
     @property
     def action_size(self) -> int:
+        """Two motors."""
         return self.mj_model.nu
 
     @property
     def backend(self) -> str:
+        """MJX."""
         return "mjx"
 
 

@@ -20,11 +20,13 @@ class Tank(gymnasium.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Half full, under a demand drawn anew."""
         super().reset(seed=seed)
         self.level, self.demand, self.steps = 5.0, self.np_random.uniform(0.5, 1.5), 0
         return self._observe(), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Pump `action` in, let the demand out."""
         self.demand = np.clip(self.demand + 0.1 * self.np_random.normal(), 0.2, 1.8)
         level = self.level + float(action[0]) - self.demand + 0.2 * self.np_random.normal()
         overflow = level > 10.0
