@@ -59,12 +59,6 @@ def compacted(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Arra
     """
     traced = jax.jit(compute)
 
-    def batched(axis_size: int, args: Tree, has_axis: Tree) -> Tree:
-        def leading(value: jax.Array, has_axis: bool) -> jax.Array:
-            return value if has_axis else jnp.broadcast_to(value, (axis_size, *jnp.shape(value)))
-
-        return jax.tree.map(leading, args, has_axis)
-
     @custom_vmap
     def many(active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
         # An accelerator computes a share of all items in the time of a few.
@@ -73,7 +67,7 @@ def compacted(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Arra
 
     @many.def_vmap
     def many_of_many(axis_size: int, has_axis: list[Any], *args: Any) -> tuple[Tree, Tree]:
-        full = batched(axis_size, tuple(args), tuple(has_axis))
+        full = _batched(axis_size, tuple(args), tuple(has_axis))
         inner = full[0].shape[1]
         flat = jax.tree.map(lambda value: value.reshape(axis_size * inner, *value.shape[2:]), full)
         outputs = jax.tree.map(lambda value: value.reshape(axis_size, inner, *value.shape[1:]), many(*flat))
@@ -82,12 +76,21 @@ def compacted(compute: Callable[[Tree], Tree], chunk: int) -> Callable[[jax.Arra
     @custom_vmap
     def one(active: jax.Array, inputs: Tree, idle: Tree) -> Tree:
         alone = jax.tree.map(lambda _: False, (inputs, idle))
-        outputs = many(active & (jnp.arange(chunk) == 0), *batched(chunk, (inputs, idle), alone))
+        outputs = many(active & (jnp.arange(chunk) == 0), *_batched(chunk, (inputs, idle), alone))
         return jax.tree.map(lambda value: value[0], outputs)
 
     @one.def_vmap
     def many_of_one(axis_size: int, has_axis: list[Any], *args: Any) -> tuple[Tree, Tree]:
-        outputs = many(*batched(axis_size, tuple(args), tuple(has_axis)))
+        outputs = many(*_batched(axis_size, tuple(args), tuple(has_axis)))
         return outputs, jax.tree.map(lambda _: True, outputs)
 
     return one
+
+
+def _batched(axis_size: int, args: Tree, has_axis: Tree) -> Tree:
+    """`args` with a leading axis of `axis_size` everywhere, also where `has_axis` says that there is none yet."""
+
+    def leading(value: jax.Array, has_axis: bool) -> jax.Array:
+        return value if has_axis else jnp.broadcast_to(value, (axis_size, *jnp.shape(value)))
+
+    return jax.tree.map(leading, args, has_axis)

@@ -72,6 +72,28 @@ class _Inputs(NamedTuple):
     time: jax.Array
 
 
+def _accelerate(
+    scene: Scene,
+    robot: RobotModel,
+    state: Any,
+    bodies: Bodies,
+    near: jax.Array,
+    action: jax.Array,
+    time: jax.Array,
+    start: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The acceleration of robot and bodies among obstacles `near` `[o, 2, N]`, and which of both are touched.
+
+    The solution is sought from `start` on.
+    """
+    origin = robot.origin(state)
+    height = jnp.full_like(near[:, :1], scene.obstacle_radius)
+    placed = jnp.concatenate([near, height], axis=1) - origin
+    rows, hits, bumps = contact_rows(scene, robot, robot.frames(state), origin, bodies, placed)
+    problem = as_problem(rows, *smooth_terms(scene, robot, state, action, bodies, time))
+    return minimize(problem, start, max(robot.iterations, scene.iterations)), hits, bumps
+
+
 def _together(
     scene: Scene, robot: RobotModel, slots: int, beside: int, substeps: int
 ) -> Callable[[_Inputs], tuple[Any, Bodies, Touch]]:
@@ -81,18 +103,7 @@ def _together(
     first, so that even the first substep starts from one.
     """
     lead = 0 if robot.wheels is None else 1
-    iterations = max(robot.iterations, scene.iterations)
     size = robot.mass.shape[0]
-
-    def accelerate(
-        state: Any, bodies: Bodies, near: jax.Array, action: jax.Array, time: jax.Array, start: jax.Array
-    ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        origin = robot.origin(state)
-        height = jnp.full_like(near[:, :1], scene.obstacle_radius)
-        placed = jnp.concatenate([near, height], axis=1) - origin
-        rows, hits, bumps = contact_rows(scene, robot, robot.frames(state), origin, bodies, placed)
-        mass, force, velocity = smooth_terms(scene, robot, state, action, bodies, time)
-        return minimize(as_problem(rows, mass, force, velocity), start, iterations), hits, bumps
 
     def step(inputs: _Inputs) -> tuple[Any, Bodies, Touch]:
         first, chosen = _nearest(inputs.gaps[0], beside), _nearest(inputs.gaps[1], slots)
@@ -101,7 +112,7 @@ def _together(
         def substep(index: jax.Array, carry: tuple[Any, ...]) -> tuple[Any, ...]:
             state, picked, start, _, _ = carry
             moment = inputs.time + jnp.clip(index, 0, substeps - 1) * robot.timestep
-            acceleration, hits, bumps = accelerate(state, picked, near, inputs.action, moment, start)
+            acceleration, hits, bumps = _accelerate(scene, robot, state, picked, near, inputs.action, moment, start)
             change = robot.timestep * apply(aligned(robot.euler, start, 1), acceleration[:size])
             own = acceleration[size:].reshape(slots, 6, *start.shape[1:])
             moved = robot.advance(state, change), jax.vmap(movable.advance, (0, 0, None))(picked, own, robot.timestep)
