@@ -205,7 +205,7 @@ def test_a_trial_that_ran_out_of_time_is_done(finished):
     config = load_config(finished / NAMES[0])
     longer = replace(config, train=replace(config.train, steps=10_000))
     seconds = read_metrics(finished / NAMES[0])[-1]["seconds"]
-    for minutes, status in ((seconds / 61, "done"), (seconds / 59, "begun"), (0.0, "begun")):
+    for minutes, status in ((seconds / 61, "done"), (seconds / 59, "begun"), (None, "begun")):
         timed = replace(longer, train=replace(longer.train, max_minutes=minutes))
         assert trials.Trial({}, timed).status == status
     with pytest.raises(ConfigError, match=r"--algo.gamma is 0.5, but .* 0.99"):
