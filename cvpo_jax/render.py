@@ -1,18 +1,16 @@
 """Draw episodes of a run's policy: `python -m cvpo_jax.render RUN_DIR [--backend gymnasium] [--output FILE]`.
 
-Those on the port are drawn from above (`envs.navigation.render`), those in the genuine environment filmed by one of
-its cameras. Neither needs a display.
-
-Notation: T steps, F pictures, H, W pixels.
+Those on the port are drawn from above (`envs.navigation.render`), those in the original filmed by one of its cameras,
+environments of one's own by their `render()` or by MuJoCo's renderer. None needs a display.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -21,14 +19,8 @@ from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.sections import Backend
 
 if TYPE_CHECKING:
-    import jax
-
+    from cvpo_jax.experience.film import Film, FilmedEnv
     from cvpo_jax.runs.policy import Policy
-    from envs import NavigationEnv
-    from envs.base import State
-    from envs.safety_gymnasium.env import SafetyGymnasiumEnv
-
-INK, RED = (40, 40, 40, 255), (214, 40, 40, 255)
 
 
 @dataclass(frozen=True)
@@ -59,66 +51,31 @@ class RenderRequest:
         """The file to draw to."""
         return self.output or self.run_dir / "render.gif"
 
-    @property
-    def still(self) -> bool:
-        """Whether to draw one picture of the end instead of the course."""
-        return self.path.suffix == ".png"
 
-
-class RenderedEpisode(NamedTuple):
-    """Pictures of one episode, and what it came to."""
-
-    pictures: np.ndarray  # uint8 [F, H, W, 3]
-    total_return: float
-    cost: float
-    control_step: float  # s
-
-
-def on_port(config: Config, policy: Policy, request: RenderRequest) -> Iterator[RenderedEpisode]:
-    """Episodes on the port, drawn from above; a still shows the whole way of its episode."""
-    import jax
-
+def films(config: Config, policy: Policy, request: RenderRequest) -> Iterator[Film]:
+    """Episodes of the policy; raises ConfigError, and RenderingError where there is nothing to draw with."""
+    from cvpo_jax.experience import film
     from cvpo_jax.training.trainer import make_env
-    from envs import CompiledVectorEnv, NavigationEnv
-    from envs.navigation import render
+    from envs import CompiledVectorEnv
 
+    wanted = film.Request(
+        request.episodes, request.steps, request.every, request.seed, request.size, request.path.suffix == ".png"
+    )
+    if config.env.backend == "gymnasium":
+        env, control_step = _host_env(config, request)
+        return film.on_host(env, control_step, policy, wanted)
     vector = make_env(config, 1)
-    env = vector.env if isinstance(vector, CompiledVectorEnv) else None
-    if not isinstance(env, NavigationEnv):
+    if not isinstance(vector, CompiledVectorEnv):
+        raise ConfigError(f"{config.env.id} is a vector of environments, of which none can be drawn by itself")
+    if vector.env.backend not in ("planar", "mjx"):
         raise ConfigError(f"{config.env.id} cannot be drawn on the port, only navigation can: try --backend gymnasium")
-    length = vector.episode_length
-    roll = _make_roll(env, policy, min(request.steps or length, length))
-    for number in range(request.episodes):
-        states = jax.device_get(roll(jax.random.fold_in(jax.random.PRNGKey(request.seed), number)))
-        ended = np.flatnonzero(states.done)
-        states = jax.tree.map(lambda leaf, end=ended[0] + 1 if ended.size else None: leaf[:end], states)
-        pictures = (
-            render.picture(env, states, size=request.size)[None]
-            if request.still
-            else render.frames(env, states, size=request.size, every=request.every)
-        )
-        yield RenderedEpisode(pictures, float(states.reward.sum()), float(states.info["cost"].sum()), env.control_step)
+    return film.in_compiled(vector.env, config.env.id, vector.episode_length, policy, wanted)
 
 
-def _make_roll(env: NavigationEnv, policy: Policy, steps: int) -> Callable[[jax.Array], State]:
-    """A compiled function from a key to an episode's start and its first `steps` states, `[1 + T]`."""
-    import jax
-    import jax.numpy as jnp
-
-    def step(state: State, _: None) -> tuple[State, State]:
-        state = env.step(state, policy(state.obs))
-        return state, state
-
-    def roll(key: jax.Array) -> State:
-        start = env.reset(key)
-        _, states = jax.lax.scan(step, start, None, length=steps)
-        return jax.tree.map(lambda first, others: jnp.concatenate([first[None], others]), start, states)
-
-    return jax.jit(roll)
-
-
-def in_genuine(config: Config, policy: Policy, request: RenderRequest) -> Iterator[RenderedEpisode]:
-    """Episodes in the genuine environment, filmed by a camera of MuJoCo; raises RenderingError without GL."""
+def _host_env(config: Config, request: RenderRequest) -> tuple[FilmedEnv, float]:
+    """One environment that draws itself, and the seconds of its steps."""
+    if config.env.is_own:
+        return _own_env(config)
     from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 
     camera = request.camera or ("track" if "Velocity" in config.env.id else "fixedfar")
@@ -134,29 +91,23 @@ def in_genuine(config: Config, policy: Policy, request: RenderRequest) -> Iterat
         )
     except (ValueError, ImportError) as error:
         raise ConfigError(f"--env.id {config.env.id} --backend gymnasium: {error}") from error
-    try:
-        for number in range(request.episodes):
-            yield _filmed(env, policy, request, request.seed + number)
-    finally:
-        env.close()
+    return env, env.control_step
 
 
-def _filmed(env: SafetyGymnasiumEnv, policy: Policy, request: RenderRequest, seed: int) -> RenderedEpisode:
-    """One episode of the genuine environment."""
-    from envs.navigation.canvas import caption
+def _own_env(config: Config) -> tuple[FilmedEnv, float]:
+    """One environment of the user's, drawn by its own render()."""
+    from envs.adapters.gymnasium_env import GymnasiumEnv
+    from envs.adapters.source import Source
 
-    observation, total, cost, pictures = env.reset(seed), 0.0, 0.0, []
-    last = request.steps or env.spec.episode_length
-    for count in range(1, last + 1):
-        step = env.step(np.asarray(policy(np.float32(observation))))
-        observation, total, cost = step.observation, total + step.reward, cost + step.cost
-        over = step.terminated or step.truncated or count == last
-        if over or (not request.still and count % request.every == 0):
-            words = [(f"step {count}   return {total:.2f}", INK), (f"cost {cost:g}", RED if step.cost else INK)]
-            pictures.append(caption(env.render(), words))
-        if over:
-            break
-    return RenderedEpisode(np.stack(pictures), total, cost, env.control_step)
+    source = Source.parse(config.env.id, config.env.kwargs, config.env.folder)
+    env = GymnasiumEnv(
+        source.load,
+        name=config.env.id,
+        episode_length=config.env.episode_length,
+        action_bound=config.env.action_bound,
+        observation_key=config.env.observation_key,
+    )
+    return env, env.draw()
 
 
 def draw(request: RenderRequest) -> None:
@@ -170,11 +121,12 @@ def draw(request: RenderRequest) -> None:
 
     config = directory.load_config(request.run_dir)
     policy = load_policy(request.run_dir)
+    if request.backend and config.env.is_own:
+        raise ConfigError(f"--backend is {request.backend}: {config.env.id} has one kind only; leave the option out")
     backend = request.backend or config.env.backend
     config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
-    film = on_port if backend == "brax" else in_genuine
     episodes = []
-    for number, episode in enumerate(film(config, policy, request)):
+    for number, episode in enumerate(films(config, policy, request)):
         print(f"episode {number}: return {episode.total_return:.2f}, cost {episode.cost:g}")
         episodes.append(episode)
     pictures = np.concatenate([episode.pictures for episode in episodes])

@@ -80,6 +80,17 @@ class GymnasiumEnv:
         """What the environment draws, for a render_mode of "rgb_array" a picture `[height, width, 3]` (uint8)."""
         return self.env.render()
 
+    def draw(self) -> float:
+        """Have `render` return pictures, whatever the environment was made for; returns the seconds of a step.
+
+        Raises ValueError where the environment does not say that it can.
+        """
+        inner = self.env.unwrapped
+        if "rgb_array" not in inner.metadata.get("render_modes", ()):
+            raise ValueError(f'{self._name} cannot be drawn: its metadata name no render mode "rgb_array"')
+        inner.render_mode = "rgb_array"
+        return float(getattr(inner, "dt", 1 / inner.metadata.get("render_fps", 50)))
+
     def close(self) -> None:
         """Give back what the environment holds."""
         self.env.close()
