@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from envs.adapters.costs import with_cost
     from envs.base import SafeEnv, VectorEnv
     from envs.host.pool import HostError
+    from envs.host.protocol import RenderingError
     from envs.host.vector import host_scope
     from envs.navigation.env import NavigationEnv
     from envs.registry import build, is_compiled, make, make_vector, option_names, task_ids
-    from envs.safety_gymnasium.env import RenderingError
     from envs.vector import CompiledVectorEnv, vectorize
 
 __all__ = [
@@ -48,7 +48,7 @@ _MODULES = {
     "CompiledVectorEnv": "envs.vector",
     "HostError": "envs.host.pool",
     "NavigationEnv": "envs.navigation.env",
-    "RenderingError": "envs.safety_gymnasium.env",
+    "RenderingError": "envs.host.protocol",
     "SafeEnv": "envs.base",
     "VectorEnv": "envs.base",
     "build": "envs.registry",

@@ -11,7 +11,7 @@ import numpy as np
 from envs.adapters.errors import describe, one_line
 from envs.adapters.host_costs import CostReader, finite
 from envs.adapters.spaces import Actions, Observations
-from envs.host.protocol import ContractError, HostSpec, HostStep
+from envs.host.protocol import ContractError, HostSpec, HostStep, RenderingError
 
 PROBE_STEPS = 16
 _STEP = "step returns (observation, reward, terminated, truncated, info), or with the cost after the reward"
@@ -77,8 +77,14 @@ class GymnasiumEnv:
             raise self._broken(error) from error
 
     def render(self) -> Any:
-        """What the environment draws, for a render_mode of "rgb_array" a picture `[height, width, 3]` (uint8)."""
-        return self.env.render()
+        """What the environment draws, after `draw` a picture `[height, width, 3]` (uint8).
+
+        Raises RenderingError, in one line, for what it raises.
+        """
+        try:
+            return self.env.render()
+        except Exception as error:
+            raise RenderingError(f"{self._name} cannot be drawn: {describe(error)}") from error
 
     def draw(self) -> float:
         """Have `render` return pictures, whatever the environment was made for; returns the seconds of a step.

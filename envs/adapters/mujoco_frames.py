@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from envs.safety_gymnasium.env import RenderingError
+from envs.host.protocol import GL_REMEDY, RenderingError
 
 _POSE = ("qpos", "qvel", "mocap_pos", "mocap_quat")
 
@@ -30,7 +30,7 @@ def frames(env: Any, states: Any, *, name: str, size: int, every: int) -> np.nda
     try:
         renderer = mujoco.Renderer(model, size, size)
     except Exception as error:  # MuJoCo and the GL libraries raise many kinds
-        raise RenderingError(f"{name} cannot be drawn: {str(error).splitlines()[0]}; {_GL_REMEDY}") from error
+        raise RenderingError(f"{name} cannot be drawn: {str(error).splitlines()[0]}; {GL_REMEDY}") from error
     try:
         for index in range(0, len(data.qpos), every):
             for field in _POSE:
@@ -50,6 +50,3 @@ def _data(states: Any) -> Any:
         return all(hasattr(part, field) for field in _POSE)
 
     return next((part for part in jax.tree.leaves(states, is_leaf=is_data) if is_data(part)), None)
-
-
-_GL_REMEDY = "apt-get install libegl1 libgl1-mesa-dri, or set MUJOCO_GL to a renderer that is here (egl, osmesa, glfw)"

@@ -8,6 +8,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+GL_REMEDY = "apt-get install libegl1 libgl1-mesa-dri, or set MUJOCO_GL to a renderer that is here (egl, osmesa, glfw)"
+
+
+class RenderingError(RuntimeError):
+    """There is nothing to render with; the message names the remedy."""
+
 
 @dataclass(frozen=True)
 class HostSpec:

@@ -10,15 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from envs.host.protocol import HostSpec, HostStep
+from envs.host.protocol import GL_REMEDY, HostSpec, HostStep, RenderingError
 from envs.safety_gymnasium import compat, fast_reset, fast_step
 
 _VELOCITY_COST = "cost_velocity"
-_GL_REMEDY = "apt-get install libegl1 libgl1-mesa-dri, or set MUJOCO_GL to a renderer that is here (egl, osmesa, glfw)"
-
-
-class RenderingError(RuntimeError):
-    """There is nothing to render with; the message names the remedy."""
 
 
 class SafetyGymnasiumEnv:
@@ -81,7 +76,7 @@ class SafetyGymnasiumEnv:
         try:
             return self._env.render()
         except Exception as error:
-            raise RenderingError(f"no picture could be made ({error!r}): {_GL_REMEDY}") from error
+            raise RenderingError(f"no picture could be made ({error!r}): {GL_REMEDY}") from error
 
     @property
     def task(self) -> Any:

@@ -10,8 +10,8 @@ from toy import Bandit
 
 from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, EvalConfig, TrainConfig
 from cvpo_jax.experience import rollout
-from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.directory import load_config
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.training import train, trainer
 from cvpo_jax.training.reshard import reshard

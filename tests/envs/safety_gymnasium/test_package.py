@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 import envs
-from envs.host.protocol import episode_seed
+from envs.host.protocol import RenderingError, SafetyGymnasiumEnv, episode_seed, task_ids
 from envs.safety_gymnasium import compat, fast_layout, fast_reset
-from envs.safety_gymnasium.env import RenderingError, SafetyGymnasiumEnv, task_ids
 
 GOAL = "SafetyPointGoal1-v0"
 UNTOUCHED = """
