@@ -56,7 +56,7 @@ def films(config: Config, policy: Policy, request: RenderRequest) -> Iterator[Fi
     """Episodes of the policy; raises ConfigError, and RenderingError where there is nothing to draw with."""
     from cvpo_jax.experience import film
     from cvpo_jax.training.trainer import make_env
-    from envs import CompiledVectorEnv
+    from envs import CompiledVectorEnv, NavigationEnv
 
     wanted = film.Request(
         request.episodes, request.steps, request.every, request.seed, request.size, request.path.suffix == ".png"
@@ -65,9 +65,7 @@ def films(config: Config, policy: Policy, request: RenderRequest) -> Iterator[Fi
         env, control_step = _host_env(config, request)
         return film.on_host(env, control_step, policy, wanted)
     vector = make_env(config, 1)
-    if not isinstance(vector, CompiledVectorEnv):
-        raise ConfigError(f"{config.env.id} is a vector of environments, of which none can be drawn by itself")
-    if vector.env.backend not in ("planar", "mjx"):
+    if not isinstance(vector, CompiledVectorEnv) or not (config.env.is_own or isinstance(vector.env, NavigationEnv)):
         raise ConfigError(f"{config.env.id} cannot be drawn on the port, only navigation can: try --backend gymnasium")
     return film.in_compiled(vector.env, config.env.id, vector.episode_length, policy, wanted)
 

@@ -1,4 +1,4 @@
-"""The rooms: imports between folders go one way, Brax and jaxopt stay where they belong, and folders say what they hold."""
+"""The rooms: imports go one way, Brax and jaxopt stay where they belong, and folders say what they hold."""
 
 import ast
 from collections.abc import Iterator

@@ -11,7 +11,8 @@ from toy import Bandit
 from cvpo_jax import Config, EnvConfig, cli, render
 from cvpo_jax.runs import policy
 from cvpo_jax.training import trainer
-from envs.host.protocol import RenderingError, SafetyGymnasiumEnv
+from envs.host.protocol import RenderingError
+from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from host_config import CONFIG
 from processes import is_running
 from toy_host import EPISODE_LENGTH, BrittleEnv, ToyEnv
 
-from cvpo_jax import cli, run
+from cvpo_jax import cli, run, train
 from cvpo_jax.evaluate import evaluate
 from cvpo_jax.runs.metrics import read_metrics
-from cvpo_jax.training import train, trainer
+from cvpo_jax.training import trainer
 from envs.host.vector import HostVectorEnv
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import envs
-from envs.host.protocol import RenderingError, SafetyGymnasiumEnv, episode_seed, task_ids
+from envs.host.protocol import RenderingError, episode_seed
 from envs.safety_gymnasium import compat, fast_layout, fast_reset
+from envs.safety_gymnasium.env import SafetyGymnasiumEnv, task_ids
 
 GOAL = "SafetyPointGoal1-v0"
 UNTOUCHED = """
