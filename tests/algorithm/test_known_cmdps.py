@@ -1,4 +1,4 @@
-"""The whole of collector and `update_step` on constrained problems solved by hand (tests/toy.py)."""
+"""The whole of collection and `update_step` on constrained problems solved by hand (tests/helpers/toy.py)."""
 
 from dataclasses import replace
 from functools import partial
@@ -70,7 +70,7 @@ def algo(**options) -> AlgoConfig:
 def test_the_controller_holds_the_bandits_measured_cost_just_under_its_limit() -> None:
     """Without any pressure the bandit's cost stands still, so that the integral has to find its way to zero first.
 
-    It closes in with a time constant of PROPORTIONAL / INTEGRAL_RATE updates: 4,500.
+    It closes in with a time constant of proportional / integral_rate updates: 4,500.
     """
     env = Bandit(NUM_ENVS)
     _, costs = evaluate(env, solve(env, algo(), 40_000), stochastic=False)
@@ -84,8 +84,7 @@ def test_the_limit_is_on_episodes_that_end_by_themselves_however_long_they_are()
     assert costs == pytest.approx(ControllerConfig().target_share * LIMIT, rel=0.15)
 
 
-@pytest.mark.parametrize("limit_mode", ["measured", "paper"])
-@pytest.mark.parametrize("unit", [2.0**10, 2.0**-10])
+@pytest.mark.parametrize(("limit_mode", "unit"), [("measured", 2.0**10), ("paper", 2.0**-10)])
 def test_the_unit_of_cost_makes_no_difference(limit_mode, unit) -> None:
     """Powers of two change no bit of a product; multipliers are in the unit of cost."""
     settings = algo(limit_mode=limit_mode)
