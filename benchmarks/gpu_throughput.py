@@ -13,9 +13,9 @@ from typing import Any
 
 import jax
 
-from cvpo_jax import bench
 from cvpo_jax.config import Config
 from cvpo_jax.config.load import load_experiment
+from cvpo_jax.profiling import loops
 from cvpo_jax.profiling.timing import Compiled, Window, compiled, measure
 from cvpo_jax.runtime import memory
 from cvpo_jax.training.trainer import Trainer, build
@@ -46,12 +46,12 @@ def prepare(config: Config, pool: ThreadPoolExecutor) -> Prepared:
     """Build the trainer of `config`, and let `pool` compile its loops."""
     trainer = build(config)
     state, collection = trainer.fresh()
-    env = collection.env_state, bench.env_keys(trainer)
+    env = collection.env_state, loops.env_keys(trainer)
     return Prepared(
         trainer,
         (state, collection),
-        pool.submit(compiled, bench.environment_loop(trainer), env),
-        pool.submit(compiled, bench.collection_loop(trainer), (state, collection)),
+        pool.submit(compiled, loops.environment_loop(trainer), env),
+        pool.submit(compiled, loops.collection_loop(trainer), (state, collection)),
         pool.submit(compiled, trainer.epoch, (state, collection)),
     )
 
@@ -60,7 +60,7 @@ def speeds(prepared: Prepared) -> dict[str, Any]:
     """Measure the loops; returns a row of the result without task and device."""
     trainer, (state, collection) = prepared.trainer, prepared.start
     steps, rows = trainer.epoch_steps, []
-    arguments = collection.env_state, bench.env_keys(trainer)
+    arguments = collection.env_state, loops.env_keys(trainer)
     result, (env_state, _) = measure("environment", "steps/s", steps, prepared.environment.result(), arguments, WINDOW)
     rows.append(result.summary())
     training = prepared.training.result()

@@ -49,7 +49,7 @@ def stratified_noise(key: jax.Array, states: int, samples: int, size: int) -> ja
 
     Each value is standard normal and states are independent, but the samples of a state fall one into each of its
     equally likely intervals along every axis (McKay, Beckman and Conover, Technometrics 1979). What is smooth in the
-    action is averaged more exactly so: 8 samples serve the E-step as 16 independent ones do, `benchmarks/samples.py`.
+    action is averaged more exactly: 8 samples serve the E-step as 16 independent ones (`benchmarks/sampling_error.py`).
     """
     # Numbers for both in one draw: the rank of a whole word orders the intervals, its lower half is the place within.
     words = jax.random.bits(key, (states, samples, size))

@@ -15,7 +15,7 @@ SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if "__main__" in path.read
 @pytest.mark.parametrize("script", [*SCRIPTS, FOLDER / "peers" / "compare.py"], ids=lambda path: path.stem)
 def test_a_script_prints_its_help(script):
     shown = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, cwd=ROOT)
-    assert not shown.returncode and shown.stdout.startswith("usage:"), shown.stderr
+    assert not shown.returncode and "usage:" in shown.stdout, shown.stderr
 
 
 def test_the_readme_lists_every_script():
