@@ -4,12 +4,14 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+_LONGEST = 300  # characters of a message: JAX writes pages
 _OURS = str(Path(__file__).parent)
 
 
 def describe(error: BaseException) -> str:
     """The type and message of `error`, and the file and line of the user's code that it comes from."""
     text = one_line(str(error))
+    text = text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
     said = f"{type(error).__name__}: {text}" if text else type(error).__name__
     where = _where(error)
     return f"{said} ({where})" if where else said

@@ -43,7 +43,9 @@ class Point(brax.envs.Env):
 
     def step(self, state: State, action: jax.Array) -> State:
         place, steps = state.pipeline_state + action, state.info["steps"] + 1
-        cost = jnp.sum(jnp.abs(place))
+        third = steps == 3
+        cost = jnp.where(third & (self._fault == "negative"), -1.0, jnp.sum(jnp.abs(place)))
+        reward = jnp.where(third & (self._fault == "nan"), jnp.nan, action.sum())
         costs = {"cost": cost, "cost_a": cost / 2, "cost_b": cost / 4}
         kept = costs if self._fault == "step only" else state.info | state.metrics
         told = {name: value for name, value in costs.items() if name in kept}
@@ -53,7 +55,7 @@ class Point(brax.envs.Env):
         return state.replace(
             pipeline_state=place,
             obs=self._observe(place),
-            reward=action.sum() if self._fault != "batched" else action,
+            reward=action if self._fault == "batched" else reward,
             done=steps >= self._ends,  # a bool, where a reset has a float
             metrics=told if self._costs == "metrics" else {},
             info=info,

@@ -48,6 +48,8 @@ class Toy(gymnasium.Env):
         late = self._count > 2 + 20 * (self._fault.startswith("late "))  # of the probe, or after it
         fault = self._fault.removeprefix("late ") if late else ""
         reward = float("inf") if fault == "reward" else float(np.sum(action))
+        if fault == "random":
+            reward += np.random.uniform()
         info = self._info(fault)
         observation = np.zeros(5, np.float32) if fault == "shape" else self._observe()
         if fault == "nan":
