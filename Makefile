@@ -65,5 +65,6 @@ gl:
 
 # Dependency resolution as [tool.uv] in pyproject.toml overrides it; names, versions and hashes only.
 lock: ## write requirements.lock anew (needs uv)
-	$(UV) pip compile pyproject.toml --group dev --group genuine --generate-hashes --no-annotate --no-header \
-	  --no-emit-index-url --python-version 3.11 --python-platform x86_64-manylinux_2_28 --quiet -o requirements.lock
+	$(UV) pip compile pyproject.toml --group dev --group genuine --group playground \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --quiet -o requirements.lock

@@ -1,19 +1,17 @@
-"""Import Safety-Gymnasium 1.0.0 on today's Python, NumPy and MuJoCo.
+"""Import Safety-Gymnasium 1.0.0 on today's Python, NumPy, gymnasium and MuJoCo.
 
-The package was written for Python 3.10, NumPy 1 and MuJoCo 2.3.3. Five habits of it and of gymnasium 0.29.1 have since
-become errors, and one of MuJoCo's computations has changed. Each is repaired here, at import, and nowhere else.
+The package was written for Python 3.10, NumPy 1, gymnasium 0.28 and MuJoCo 2.3.3. Some of its habits have since become
+errors, and some computations have changed. Each is repaired here, at import, and nowhere else; what gymnasium itself
+used to offer is in `legacy_gymnasium`.
 """
 
 import contextlib
 import dataclasses
 import inspect
-import io
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -26,8 +24,11 @@ INSTALL = "python -m pip install --no-deps --require-hashes -r requirements.lock
 def load() -> ModuleType:
     """The package `safety_gymnasium`, imported and repaired. Raises ImportError, with the remedy, if it is missing."""
     try:
-        with array_defaults_allowed(), _quiet():
+        from envs.safety_gymnasium import legacy_gymnasium
+
+        with array_defaults_allowed(), legacy_gymnasium.stand_ins():
             import safety_gymnasium
+            import safety_gymnasium.builder  # here, since it needs the same
     except ModuleNotFoundError as error:
         raise ImportError(
             f'the genuine environments need the package "{error.name}", which is not installed: '
@@ -35,8 +36,8 @@ def load() -> ModuleType:
         ) from error
     accept_joint_arrays()
     accept_one_element_sensors()
-    accept_predefined_collisions()
-    accept_markers()
+    accept_action_ranges()
+    weigh_humanoids_as_published()
     weigh_welds_as_published()
     return safety_gymnasium
 
@@ -63,14 +64,6 @@ def array_defaults_allowed() -> Iterator[None]:
         yield
     finally:
         dataclasses.dataclass = original
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress the notes on unrelated environments that the package's dependencies print when they are imported."""
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
 
 
 class Forward:
@@ -109,40 +102,26 @@ def accept_one_element_sensors() -> None:
     base_agent.float = lambda value: np.asarray(value, np.float64).item()
 
 
-def accept_predefined_collisions() -> None:
-    """Let Swimmer load: MuJoCo 3 no longer knows `collision="predefined"`, which means no contacts without pairs."""
-    import mujoco
-    from gymnasium.envs.mujoco import mujoco_env
+def accept_action_ranges() -> None:
+    """Let robots load in silence: gymnasium 1.x compares their float32 ranges with float64's limits, which overflow."""
+    from safety_gymnasium.bases.base_agent import BaseAgent
 
-    obsolete = 'collision="predefined"'
+    original = BaseAgent._build_action_space
 
-    def from_xml_path(path: str) -> Any:
-        xml = Path(path).read_text()
-        if obsolete not in xml:
-            return mujoco.MjModel.from_xml_path(path)
-        model = mujoco.MjModel.from_xml_string(xml.replace(obsolete, ""))
-        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
-        return model
+    def build(agent: Any) -> Any:
+        with np.errstate(over="ignore"):
+            return original(agent)
 
-    reader = Forward(mujoco, MjModel=Forward(mujoco.MjModel, from_xml_path=from_xml_path))
-    mujoco_env.mujoco = reader  # type: ignore[attr-defined]
+    BaseAgent._build_action_space = build
 
 
-def accept_markers() -> None:
-    """Let cameras see lidars and costs: the viewer leaves a field of MuJoCo 3's shapes unset, and rendering crashes."""
-    import mujoco
-    from gymnasium.envs.mujoco.mujoco_rendering import BaseRender
+def weigh_humanoids_as_published() -> None:
+    """Let Humanoid's rewards be those of gymnasium 0.28 to the last bit."""
+    from safety_gymnasium.tasks.safe_velocity import safety_humanoid_velocity_v0
 
-    def add(viewer: Any, marker: dict[str, Any]) -> None:
-        scene = viewer.scn
-        if scene.ngeom == scene.maxgeom:
-            return
-        size, position, rgba = (np.float64(marker[name]) for name in ("size", "pos", "rgba"))
-        kind, turn = marker["type"], np.float64(marker.get("mat", np.eye(3))).ravel()
-        mujoco.mjv_initGeom(scene.geoms[scene.ngeom], kind, size, position, turn, np.float32(rgba))
-        scene.ngeom += 1
+    from envs.safety_gymnasium.legacy_gymnasium import mass_center
 
-    BaseRender._add_marker_to_scene = add  # type: ignore[method-assign, assignment]
+    safety_humanoid_velocity_v0.mass_center = mass_center
 
 
 def weigh_welds_as_published() -> None:
