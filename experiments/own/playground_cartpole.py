@@ -24,8 +24,8 @@ def strong_push(
 
 
 def make_cartpole() -> Any:
-    """The environment, which runs inside the compiled loop."""
-    return envs.with_cost(registry.load("CartpoleBalance"), strong_push)
+    """The environment, inside the compiled loop; its default implementation, warp, needs an NVIDIA GPU."""
+    return envs.with_cost(registry.load("CartpoleBalance", config_overrides={"impl": "jax"}), strong_push)
 
 
 def get_config() -> Config:
