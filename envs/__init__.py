@@ -6,6 +6,7 @@ In reading order:
 - `registry`: ids to environments. `navigation/`, on `physics/` and `batching/`, and `velocity`: the ports.
 - `host/`: environments in worker processes. `safety_gymnasium/`: the original package in them.
 - `adapters/` and `own`: environments of other people, named by `module:Name`.
+- `gymnasium_api`: the ports by Gymnasium's rules, whose registry has the ids once this package is imported.
 - `parity/`: how far the ports are from the original.
 
 The names below are imported when they are first used, and with the first that needs Brax the ids are registered there:
@@ -14,6 +15,8 @@ worker processes import `envs.host.worker` and must do without JAX.
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from envs import gymnasium_ids
 
 if TYPE_CHECKING:
     from envs.adapters.costs import with_cost
@@ -74,3 +77,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+gymnasium_ids.register()

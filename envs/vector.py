@@ -66,12 +66,19 @@ class CompiledVectorEnv:
 
     def step(self, state: State, action: jax.Array) -> State:
         """Step all environments by `action` `[N, A]`; where an episode ends, the next one begins."""
+        return self.renew(*self.advance(state, action))
+
+    def advance(self, state: State, action: jax.Array) -> tuple[State, jax.Array]:
+        """The states after a step, even those that end an episode, and which ones do `[N]`."""
         stepped = jax.vmap(self.env.step)(state, action)
         episode = episode_of(state)
         episode = episode.replace(steps=episode.steps + 1)
         truncation = jnp.maximum(stepped.info["truncation"], episode.steps >= episode.length)
         stepped = with_episode(stepped.replace(info=stepped.info | {"truncation": truncation}), episode)
-        ended = jnp.maximum(stepped.done, truncation) > 0
+        return stepped, jnp.maximum(stepped.done, truncation) > 0
+
+    def renew(self, stepped: State, ended: jax.Array) -> State:
+        """The states with new episodes where `ended` `[N]`."""
         return lax.cond(jnp.any(ended), self._renew, lambda stepped, _: stepped, stepped, ended)
 
     def _begin(self, keys: jax.Array) -> State:

@@ -175,10 +175,12 @@ def _autoreset_mode(env: Any, name: str) -> str:
 
 
 def _own_limit(env: Any) -> int | None:
-    """The vector's time limit, or that of the environments it is made of."""
-    limit = getattr(env.spec, "max_episode_steps", None)
+    """The time limit of the environments it is made of, or else the one it was made with or registered with."""
     copies = getattr(env.unwrapped, "envs", None)
-    return own_limit(copies[0]) if limit is None and copies else limit
+    if copies:
+        return own_limit(copies[0])
+    made_with = (getattr(env.spec, "kwargs", None) or {}).get("max_episode_steps")
+    return made_with or getattr(env.spec, "max_episode_steps", None)
 
 
 def _takes_seeds(env: Any) -> bool:
