@@ -24,6 +24,7 @@ from sleep_env import SleepEnv
 
 import envs
 from envs.base import State
+from envs.host.pool import WorkerPool
 from envs.host.vector import HostState, HostVectorEnv
 from envs.host.worker import STEP
 
@@ -44,16 +45,21 @@ class SplitEnv(HostVectorEnv):
         return self._state(latest.device, latest.seed, results)
 
     def _send(self, latest: HostState, action: np.ndarray) -> np.ndarray:
-        pool = self._pools[int(latest.device)]
+        pool = self._worker_pool(latest)
         pool.arrays.action[:] = action
         for worker in pool.workers:
             worker.ask((STEP, worker.start.rows))
         return np.array(0, np.int32)
 
     def _receive(self, latest: HostState, token: np.ndarray) -> dict[str, np.ndarray]:
-        for worker in self._pools[int(latest.device)].workers:
+        for worker in self._worker_pool(latest).workers:
             assert not worker.answer(), "an environment failed"
         return self._results(int(latest.device))
+
+    def _worker_pool(self, latest: HostState) -> WorkerPool:
+        pool = self._pools[int(latest.device)]
+        assert isinstance(pool, WorkerPool)
+        return pool
 
 
 def loops(env: SplitEnv, matmuls: int, steps: int) -> dict[str, Callable]:

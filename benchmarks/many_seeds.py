@@ -8,9 +8,10 @@ line for each evaluation; `python -m cvpo_jax.report FOLDER/*/*/seed*` makes the
 
 import argparse
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -80,8 +81,9 @@ def run(trainer: PopulationTrainer) -> None:
     state, collector = trainer.fresh()
     keys = trainer.spread([jax.random.PRNGKey(0)])
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), (state, keys))
-    with ThreadPoolExecutor() as pool:  # the two programs that take long to compile are compiled side by side
-        evaluate = pool.submit(compiled, trainer.evaluate, shapes)
+    # The two programs that take long to compile are compiled side by side. `evaluate` returns a tree, not a tuple.
+    with ThreadPoolExecutor() as pool:
+        evaluate: Future[Any] = pool.submit(compiled, cast(Any, trainer.evaluate), shapes)
         state, collector, _ = trainer.warmup(state, collector)
         trainer = replace(trainer, evaluate=evaluate.result().call)
     epochs = -(-(trainer.config.train.steps - trainer.warmup_steps) // trainer.epoch_steps)

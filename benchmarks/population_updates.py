@@ -6,15 +6,15 @@ float32 products in tensorfloat32 unless JAX_DEFAULT_MATMUL_PRECISION is `highes
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax import AlgoConfig, Batch
+from cvpo_jax import AlgoConfig, Batch, ControllerConfig
 from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState, init_train_state
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.profiling.timing import Compiled, Window, compiled, measure
@@ -43,7 +43,10 @@ def make_batch(key: jax.Array, size: int) -> Batch:
 
 def prepare(algo: AlgoConfig, count: int) -> tuple[TrainState, Callable[..., tuple[TrainState]]]:
     """States of `count` trials, and a function that makes UPDATES updates of all of them."""
-    static, hyperparameters = StaticConfig.from_config(algo, **SIZES), Hyperparameters.from_config(algo)
+    static, hyperparameters = (
+        StaticConfig.from_config(algo, ControllerConfig(), **SIZES),
+        Hyperparameters.from_config(algo),
+    )
     keys = jax.random.split(jax.random.PRNGKey(0), count)
     states = devices.without_weak_types(jax.vmap(partial(init_train_state, static, hyperparameters))(keys))
     batches = jax.vmap(partial(make_batch, size=algo.batch_size))(keys)
@@ -62,21 +65,37 @@ def speed(name: str, count: int, states: TrainState, made: Compiled) -> dict[str
     return summary | {"flops": made.call.cost_analysis().get("flops", float("nan")) / count}  # type: ignore[attr-defined]
 
 
+class Case(NamedTuple):
+    """What is measured: `count` trials together, under JAX's option for the precision of float32 products."""
+
+    name: str
+    count: int
+    algo: AlgoConfig = AlgoConfig()
+    precision: str | None = None
+
+
+def cases(count: int, batches: Sequence[int]) -> list[Case]:
+    """One trial, the population, and one trial at each batch size and precision."""
+    result = [Case("alone", 1), Case(f"population of {count}", count)]
+    for size in batches:
+        for precision in PRECISIONS:
+            name = f"batch of {size}, {precision}"
+            if precision == "bfloat16":
+                result.append(Case(name, 1, AlgoConfig(batch_size=size, matmul_dtype="bfloat16")))
+            else:
+                result.append(Case(name, 1, AlgoConfig(batch_size=size), precision))
+    return result
+
+
 def main() -> None:
     """Measure one trial and the population; print JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
     parser.add_argument("count", type=int)
-    parser.add_argument("--batches", default="")
+    parser.add_argument("--batches", default="", help="batch sizes of a single trial, as in 1024,4096")
     options = parser.parse_args()
-    wanted = [("alone", 1, AlgoConfig(), None), (f"population of {options.count}", options.count, AlgoConfig(), None)]
-    for size in filter(None, options.batches.split(",")):
-        for precision in PRECISIONS:
-            bfloat16 = precision == "bfloat16"
-            algo = AlgoConfig(batch_size=int(size), matmul_dtype="bfloat16" if bfloat16 else "float32")
-            wanted.append((f"batch of {size}, {precision}", 1, algo, None if bfloat16 else precision))
     jobs = []
     with ThreadPoolExecutor() as pool:
-        for name, count, algo, precision in wanted:
+        for name, count, algo, precision in cases(options.count, [int(n) for n in options.batches.split(",") if n]):
             with jax.default_matmul_precision(precision):
                 states, several = prepare(algo, count)
                 lowered = jax.jit(several).trace(states)

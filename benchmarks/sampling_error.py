@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from cvpo_jax.algorithm.gaussian import Gaussian, stratified_noise
 from cvpo_jax.algorithm.state import TrainState
 from cvpo_jax.algorithm.update import estep, normalize_observation, sampled_values
+from cvpo_jax.config.sections import Precision
 from cvpo_jax.experience import rollout
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.policy import load_state
@@ -54,6 +55,14 @@ def moments(
     return jnp.stack([(weights * drawn).sum(1), (weights * drawn**2).sum(1)])
 
 
+CASES: tuple[tuple[str, Noise, Precision, tuple[int, ...]], ...] = (
+    ("independent", independent_noise, "float32", (8, 16, 32)),
+    ("stratified", stratified_noise, "float32", (6, 8, 16)),
+    ("stratified", stratified_noise, "bfloat16", (8, 16, REFERENCE_SAMPLES)),
+)
+"""Name and function of the noise, matmul dtype and numbers of samples K of each row of the table."""
+
+
 def main() -> None:
     """Print the errors as a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -66,11 +75,7 @@ def main() -> None:
     exact = jax.jit(partial(moments, noise=stratified_noise, samples=REFERENCE_SAMPLES))
     reference = exact(state, observation, old, jax.random.PRNGKey(1))
     print(f"{'noise':<12} {'matmul':<9} {'K':>4} {'mean':>6} {'second moment':>14}")
-    for name, noise, dtype, counts in (
-        ("independent", independent_noise, "float32", (8, 16, 32)),
-        ("stratified", stratified_noise, "float32", (6, 8, 16)),
-        ("stratified", stratified_noise, "bfloat16", (8, 16, REFERENCE_SAMPLES)),
-    ):
+    for name, noise, dtype, counts in CASES:
         rounded = state.replace(static=replace(state.static, algo=replace(state.static.algo, matmul_dtype=dtype)))
         for samples in counts:
             estimate = jax.jit(partial(moments, noise=noise, samples=samples))

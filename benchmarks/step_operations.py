@@ -31,6 +31,7 @@ def operations(jaxpr: core.Jaxpr) -> float:
 
 
 def _of(equation: core.JaxprEqn) -> float:
+    """Operations of one equation."""
     name, inner = equation.primitive.name, [operations(jaxpr) for jaxpr in _inside(equation.params)]
     if name == "cond":
         return max(inner)
@@ -40,11 +41,20 @@ def _of(equation: core.JaxprEqn) -> float:
         return 0.0
     if name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
-        shape = equation.invars[0].aval.shape
-        return 2.0 * equation.outvars[0].aval.size * math.prod(shape[axis] for axis in contracted)
+        shape = _shape(equation.invars[0])
+        return 2.0 * _size(equation.outvars[0]) * math.prod(shape[axis] for axis in contracted)
     if name.startswith(("reduce", "cum", "arg", "sort", "random", "threefry")):
-        return float(sum(variable.aval.size for variable in equation.invars))
-    return float(sum(variable.aval.size for variable in equation.outvars))
+        return float(sum(map(_size, equation.invars)))
+    return float(sum(map(_size, equation.outvars)))
+
+
+def _shape(variable: Any) -> tuple[int, ...]:
+    return variable.aval.shape
+
+
+def _size(variable: Any) -> int:
+    """How many numbers a variable or literal of a traced program holds."""
+    return math.prod(_shape(variable))
 
 
 def _inside(parameters: dict[str, Any]) -> Iterator[core.Jaxpr]:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from sac_peer import ENVS, STEPS, TASK, UPDATES_PER_STEP
 from window import serve
 
-from cvpo_jax import AlgoConfig, Config, EnvConfig, TrainConfig
+from cvpo_jax import AlgoConfig, Config, ControllerConfig, EnvConfig, TrainConfig
 from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, init_train_state
 from cvpo_jax.experience import replay
 from cvpo_jax.experience.replay import Transition
@@ -31,7 +31,7 @@ def updates(algo: AlgoConfig) -> Callable[[], float]:
     """Twenty updates per call, from random transitions in episodes of 1000 steps."""
     config, envs, rows, count = Config(algo=algo, env=EnvConfig(num_envs=10)), 10, 2000, 20
     sizes = {"observation_size": OBSERVATION, "action_size": ACTION, "num_constraints": 1, "episode_length": 1000}
-    static = StaticConfig.from_config(algo, **sizes)
+    static = StaticConfig.from_config(algo, ControllerConfig(), **sizes)
     keys = jax.random.split(jax.random.PRNGKey(0), 6)
     ends = jnp.arange(rows)[:, None] % 1000 == 999
     steps = Transition(

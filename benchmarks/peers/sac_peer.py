@@ -24,7 +24,7 @@ def main() -> None:
 
     compilation_cache.enable_cache()
     # Brax 0.14.2 calls this function of JAX's, which JAX 0.10 has removed.
-    jax.device_put_replicated = lambda tree, devices: jax.tree.map(lambda x: jnp.stack([x] * len(devices)), tree)
+    jax.device_put_replicated = lambda x, devices: jax.tree.map(lambda leaf: jnp.stack([leaf] * len(devices)), x)
     seen: list[float] = []
 
     def progress(_: int, metrics: dict[str, Any]) -> None:
