@@ -8,8 +8,9 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,10 +44,8 @@ def make_batch(key: jax.Array, size: int) -> Batch:
 
 def prepare(algo: AlgoConfig, count: int) -> tuple[TrainState, Callable[..., tuple[TrainState]]]:
     """States of `count` trials, and a function that makes UPDATES updates of all of them."""
-    static, hyperparameters = (
-        StaticConfig.from_config(algo, ControllerConfig(), **SIZES),
-        Hyperparameters.from_config(algo),
-    )
+    static = StaticConfig.from_config(algo, ControllerConfig(), **SIZES)
+    hyperparameters = Hyperparameters.from_config(algo)
     keys = jax.random.split(jax.random.PRNGKey(0), count)
     states = devices.without_weak_types(jax.vmap(partial(init_train_state, static, hyperparameters))(keys))
     batches = jax.vmap(partial(make_batch, size=algo.batch_size))(keys)
@@ -65,12 +64,13 @@ def speed(name: str, count: int, states: TrainState, made: Compiled) -> dict[str
     return summary | {"flops": made.call.cost_analysis().get("flops", float("nan")) / count}  # type: ignore[attr-defined]
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True)
+class Case:
     """What is measured: `count` trials together, under JAX's option for the precision of float32 products."""
 
     name: str
     count: int
-    algo: AlgoConfig = AlgoConfig()
+    algo: AlgoConfig = field(default_factory=AlgoConfig)
     precision: str | None = None
 
 
@@ -95,13 +95,13 @@ def main() -> None:
     options = parser.parse_args()
     jobs = []
     with ThreadPoolExecutor() as pool:
-        for name, count, algo, precision in cases(options.count, [int(n) for n in options.batches.split(",") if n]):
-            with jax.default_matmul_precision(precision):
-                states, several = prepare(algo, count)
-                lowered = jax.jit(several).trace(states)
-                jobs.append((name, count, states, pool.submit(compiled, lowered, ())))
+        for case in cases(options.count, [int(size) for size in options.batches.split(",") if size]):
+            with jax.default_matmul_precision(case.precision):
+                states, several = prepare(case.algo, case.count)
+                lowered: Any = jax.jit(several).trace(states)
+                jobs.append((case, states, pool.submit(compiled, lowered, ())))
         wait(made for *_, made in jobs)  # otherwise, compiling would slow down what is measured
-        rows = [speed(name, count, states, made.result()) for name, count, states, made in jobs]
+        rows = [speed(case.name, case.count, states, made.result()) for case, states, made in jobs]
     ratio = rows[1]["per_second"] / rows[0]["per_second"]
     print(json.dumps({"measurements": rows, "ratio": ratio, "device": jax.devices()[0].device_kind}))
 
