@@ -85,9 +85,10 @@ class Invocation(Generic[Options]):
         if default is None and not self.names_env:
             raise ConfigError("name an experiment first, as in experiments/point_goal.py, or a task by --env.id")
         default = default or Config()
-        # With the own options, so that a misspelled one is recognized as such.
-        kind: Any = _AllOptions[type(self.options)]  # type: ignore[misc]
-        return parse(kind, self.overrides, default=_AllOptions(self.options, default), prog="").config.validate()
+        # With the own options, by now at their defaults, so that a misspelled one is recognized as such.
+        own = type(self.options)
+        kind: Any = _AllOptions[own]  # type: ignore[valid-type]
+        return parse(kind, self.overrides, default=_AllOptions(own(), default), prog="").config.validate()
 
 
 def read_invocation(kind: type[Options], name: str, arguments: Sequence[str]) -> Invocation[Options]:

@@ -150,6 +150,16 @@ def test_options_are_spelled_with_either_sign_and_stand_anywhere(words, tiny_exp
         assert (config.algo.cost_limit, config.train.seed) == (7.0, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("bench", "--json"), ("run", "--distributed"), ("run", "--no-distributed"), ("sweep", "--dry-run")],
+)
+def test_a_flag_leaves_the_overrides_alone(name, word, tiny_experiment):
+    invocation = cli.read_invocation(COMMANDS[name], name, [str(tiny_experiment), word, "--train.seed", "9"])
+    assert getattr(invocation.options, word.removeprefix("--").replace("-", "_")) is True
+    assert invocation.config().train.seed == 9
+
+
 def test_a_default_takes_the_place_of_an_experiment():
     invocation = cli.read_invocation(Own, "own", ["--algo.gamma", "0.9"])
     assert invocation.experiment is None

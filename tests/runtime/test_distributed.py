@@ -40,7 +40,7 @@ def get_config():
 
 @pytest.fixture
 def experiment(tmp_path):
-    path = tmp_path / "toy.py"
+    path = tmp_path / "two_processes.py"
     path.write_text(TOY)
     return path
 
