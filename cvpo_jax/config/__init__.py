@@ -1,6 +1,7 @@
 """What a user may set. Imports nothing else of this package.
 
 - `sections`: the sections of a configuration, one frozen dataclass each, with every option's default and meaning.
+- `controller`: the section on the controller that keeps the limit, likewise.
 - `roles`: what the program does with an option, declared in its field: static or array, and what shapes a checkpoint.
 - `config`: the whole configuration, the checks across sections, and the schedule that follows from it.
 - `command_line`: any dataclass of options from the command line, with errors in one line.
@@ -9,8 +10,9 @@
 """
 
 from cvpo_jax.config.config import Config, Schedule
+from cvpo_jax.config.controller import ControllerConfig
 from cvpo_jax.config.errors import ConfigError
-from cvpo_jax.config.sections import AlgoConfig, ControllerConfig, EnvConfig, EvalConfig, TrainConfig
+from cvpo_jax.config.sections import AlgoConfig, EnvConfig, EvalConfig, TrainConfig
 
 __all__ = [
     "AlgoConfig",

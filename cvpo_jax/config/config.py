@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cvpo_jax.config import roles
+from cvpo_jax.config.controller import ControllerConfig
 from cvpo_jax.config.errors import ConfigError, require
-from cvpo_jax.config.sections import AlgoConfig, ControllerConfig, EnvConfig, EvalConfig, TrainConfig
+from cvpo_jax.config.sections import AlgoConfig, EnvConfig, EvalConfig, TrainConfig
 
 SECTIONS: dict[str, Any] = {
     "env": EnvConfig,
