@@ -1,6 +1,7 @@
 """Recordings of the original environments as states of the ports.
 
-A recording is one npz file: MuJoCo's full state and what the environment made of it, as `docs/reference/environments.md` describes.
+A recording is one npz file: MuJoCo's full state and what the environment made of it. The reference page on environments
+describes observations.
 
 Notation: E episodes of T steps, flattened to R = E T rows; row 0 of an episode is the state after its reset.
 """
