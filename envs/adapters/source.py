@@ -4,6 +4,7 @@ It does without JAX, and without Gymnasium until the module imports that: worker
 """
 
 import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -129,17 +130,23 @@ def _registered(name: str) -> Callable[..., Any] | None:
     if brax is not None and name in brax._envs:
         return lambda **kwargs: brax.get_environment(name, **kwargs)
     if "mujoco_playground" in sys.modules:
-        playground = importlib.import_module("mujoco_playground.registry")
+        playground = sys.modules["mujoco_playground"].registry
         if name in playground.ALL_ENVS:
-            return lambda **kwargs: playground.load(name, config_overrides=kwargs or None)
+            return lambda **kwargs: playground.load(name, config_overrides=_simulator(playground, name) | kwargs)
     return None
+
+
+def _simulator(playground: ModuleType, name: str) -> dict[str, str]:
+    """MJX in JAX where Playground's choice, NVIDIA's Warp, is not installed."""
+    missing = importlib.util.find_spec("warp") is None
+    return {"impl": "jax"} if missing and playground.get_default_config(name).get("impl") == "warp" else {}
 
 
 def _registered_ids() -> list[str]:
     gymnasium, brax = sys.modules.get("gymnasium"), sys.modules.get("brax.envs")
     ids = [*(gymnasium.registry if gymnasium else ()), *(brax._envs if brax else ())]
     if "mujoco_playground" in sys.modules:
-        ids += importlib.import_module("mujoco_playground.registry").ALL_ENVS
+        ids += sys.modules["mujoco_playground"].registry.ALL_ENVS
     return ids
 
 

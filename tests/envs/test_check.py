@@ -40,6 +40,29 @@ def test_what_fits_ends_in_the_command_to_train(capsys, task_id, kind, facts):
     assert words[1:6] == ["python", "-m", "cvpo_jax.run", "--env.id", task_id] and words[6] == "--algo.cost_limit"
 
 
+@pytest.mark.parametrize(
+    ("task_id", "facts"),
+    [
+        ("own_gymnasium:cheetah", ["a gymnasium.Env", "observations [17], actions [6]", "of 1000 steps"]),
+        pytest.param(
+            "own_compiled:cartpole",
+            ["in JAX", "observations [5], actions [1]", "of 1000 steps"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "own_compiled:inverted_pendulum",
+            ["in JAX", "observations [4], actions [1]", "episodes of 6 steps"],
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_environments_of_others_fit(capsys, task_id, facts):
+    chosen = ["--episode_length", "200"] if task_id.endswith("pendulum") else []
+    status, said = lines(capsys, task_id, *chosen)
+    text = "\n".join(said)
+    assert status == 0 and all(fact in text for fact in facts), text
+
+
 def test_the_command_has_all_that_was_chosen(capsys):
     status, said = lines(
         capsys, "own_gymnasium:toy", "--kwargs", '{"limit": null, "action": "infinite", "observation": "dict"}',

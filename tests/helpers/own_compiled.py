@@ -117,6 +117,20 @@ def playground_parts() -> Any:
     )
 
 
+def cartpole() -> Any:
+    """One of Playground's own tasks, whose torque costs."""
+    from mujoco_playground import registry
+
+    env = registry.load("CartpoleBalance", config_overrides={"impl": "jax"})
+    return envs.with_cost(env, lambda before, action, after, info: jnp.abs(action[0]))
+
+
+def inverted_pendulum() -> Any:
+    """One of Brax's own tasks, whose torque costs."""
+    env = brax.envs.get_environment("inverted_pendulum", backend="generalized")
+    return envs.with_cost(env, lambda before, action, after, info: jnp.abs(action[0]))
+
+
 def wrapped(how: str) -> Any:
     """One of Brax's wrappers around a point."""
     if how == "vmap":

@@ -9,6 +9,7 @@ from gymnasium import spaces
 import envs
 
 LENGTH = 6
+SAME_STEP = "SameStep" if hasattr(gymnasium.vector, "AutoresetMode") else ""  # before Gymnasium 1.1 there was one way
 SPACES = {
     "box": spaces.Box(-np.inf, np.inf, (2,), np.float32),
     "matrix": spaces.Box(-1, 1, (2, 3), np.float32),
@@ -108,7 +109,13 @@ def pendulum_parts() -> gymnasium.Env:
     return envs.with_cost(gymnasium.make("Pendulum-v1"), parts)
 
 
-def vector(num_envs: int, mode: str = "", limit: int | None = LENGTH, ends: int = 10**9, **options: Any) -> Any:
+def cheetah() -> gymnasium.Env:
+    """Gymnasium's cheetah with a speed limit, on what MuJoCo tells in info."""
+    env = gymnasium.make("HalfCheetah-v5")
+    return envs.with_cost(env, lambda before, action, after, info: float(info["x_velocity"] > 1))
+
+
+def vector(num_envs: int, mode: str = SAME_STEP, limit: int | None = LENGTH, ends: int = 10**9, **options: Any) -> Any:
     """Toys side by side, as Gymnasium makes them; those of odd number end by themselves after `ends` steps."""
 
     def make(row: int) -> Any:

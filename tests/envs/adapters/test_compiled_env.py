@@ -4,7 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from own_compiled import LENGTH, Playground, Point, playground, playground_parts, wrapped
+from own_compiled import (
+    LENGTH,
+    Playground,
+    Point,
+    cartpole,
+    inverted_pendulum,
+    playground,
+    playground_parts,
+    wrapped,
+)
 
 from envs.adapters.compiled_env import CompiledEnv, SelectedCosts
 from envs.base import episode_of
@@ -99,6 +108,16 @@ def test_with_cost_of_playground_s_interface():
     parts = stepped.info["cost_components"]
     assert parts["cost_was"] == pytest.approx(state.obs[0]) and parts["cost_is"] == pytest.approx(stepped.obs[0])
     assert stepped.info["cost"][0] == pytest.approx(state.obs[0] + stepped.obs[0])
+
+
+@pytest.mark.parametrize(("env", "length"), [(cartpole, None), (inverted_pendulum, 50)])
+def test_environments_of_playground_and_brax_fit(env, length):
+    adapted = make(env(), episode_length=length)
+    start = jax.eval_shape(adapted.reset, jax.random.PRNGKey(0))
+    stepped = jax.eval_shape(adapted.step, start, jnp.zeros(adapted.action_size))
+    assert jax.tree.structure(start) == jax.tree.structure(stepped)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), start) == jax.tree.map(lambda x: (x.shape, x.dtype), stepped)
+    assert adapted.cost_names == ("cost",) and adapted.episode_length == (length or 1000)
 
 
 def test_entries_of_dictionary_observations():

@@ -31,6 +31,7 @@ def test_a_callable_a_class_and_ids_of_libraries():
     assert load("gymnasium:Pendulum-v1", {"g": 9.0}).unwrapped.g == 9.0
     assert is_compiled(load("brax.envs:fast"))
     assert is_compiled(load("own_compiled:ready"))
+    assert is_compiled(load("mujoco_playground:CartpoleBalance", {"ctrl_dt": 0.02}))
 
 
 def test_it_travels_to_workers_and_is_equal_to_its_like():
