@@ -14,6 +14,7 @@ from envs.host.vector import HostVectorEnv
 from envs.vector import CompiledVectorEnv
 
 _WORKERS = ("num_workers", "timeout", "axis_name")
+_TIMEOUT = 60.0  # s without progress: simulators may take long to reset
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def make_vector(
         factory = partial(GymnasiumVector, partial(source.load, num_envs=num_envs), num_envs, **given)
         return HostVectorEnv(factory, num_envs, constraints=choices.constraints, pool=as_pool)
     factory = partial(GymnasiumEnv, source.load, **given)
-    return HostVectorEnv(factory, num_envs, constraints=choices.constraints, name=source.task_id, **options)
+    workers: dict[str, Any] = {"timeout": _TIMEOUT, "name": source.task_id} | options
+    return HostVectorEnv(factory, num_envs, constraints=choices.constraints, **workers)
 
 
 def is_compiled(source: Source) -> bool:

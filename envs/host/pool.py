@@ -81,7 +81,7 @@ class WorkerPool:
             rows = range(int(block[0]), int(block[-1]) + 1)
             self.workers.append(self._launch(Start(pickle.dumps(factory), spec, num_envs, rows, descriptor)))
         for index in range(count):
-            self.workers[index].answer()
+            self._check_made(self.workers[index].answer())
 
     def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0) -> None:
         """Begin episode number `episodes` (`[N]` or one for all) of `seeds` `[N]` (uint32) in every environment."""
@@ -123,6 +123,12 @@ class WorkerPool:
             raise
         return failed
 
+    def _check_made(self, failures: list[Failure]) -> None:
+        """Raise HostError with what a worker that could not make its environments said."""
+        if failures:
+            self.close()
+            raise HostError(f"{self._name}: {failures[0].contract}")
+
     def _check_open(self) -> None:
         if not self._finalizer.alive:
             raise HostError(f"{self._name}: these environments were closed; make new ones")
@@ -155,7 +161,7 @@ class WorkerPool:
             try:
                 self.workers[index].end()
                 self.workers[index] = self._launch(self.workers[index].start)
-                self.workers[index].answer()
+                self._check_made(self.workers[index].answer())
                 return catch_up(index)
             except WorkerGoneError as error:
                 reason = error

@@ -131,7 +131,14 @@ def serve(connection: Connection) -> None:
     os.dup2(2, 1)  # what environments print must not mix with the output of the program
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     try:
-        worker = Worker(connection.recv())
+        start = connection.recv()
+        try:
+            worker = Worker(start)
+        except Exception as error:
+            # Where one environment was made before, another need not be possible: licenses, devices and ports run out.
+            what = f"environments cannot be made in a worker process: {type(error).__name__}: {error}"
+            connection.send([Failure(start.rows[0], 0, 0, traceback.format_exc(), " ".join(what.split()))])
+            return
         connection.send([])
         while True:
             command, *arguments = connection.recv()

@@ -62,6 +62,16 @@ class BrittleEnv(ToyEnv):
         return super().step(action)
 
 
+class RareEnv(ToyEnv):
+    """Can be made once, as what holds a license: `taken` is a file that the first one leaves."""
+
+    def __init__(self, taken: str) -> None:
+        super().__init__()
+        if Path(taken).exists():
+            raise OSError("no license is left\nfor another one")
+        Path(taken).touch()
+
+
 class SlowEnv(ToyEnv):
     """Takes its time."""
 

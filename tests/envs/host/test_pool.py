@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 from processes import is_running
-from toy_host import DIE, EPISODE_LENGTH, HANG, RAISE, SPEC, ToyEnv
+from toy_host import DIE, EPISODE_LENGTH, HANG, RAISE, SPEC, RareEnv, ToyEnv
 
 from envs.host.pool import HostError, WorkerPool
 from envs.host.protocol import episode_seed
@@ -127,6 +127,13 @@ def test_an_environment_that_keeps_failing_ends_the_run_with_its_name(make_pool)
         roll(pool, played)
     with pytest.raises(HostError, match="closed; make new ones"):
         pool.step(played[0])
+
+
+def test_environments_that_cannot_be_made_in_workers_end_the_run_in_one_line(tmp_path):
+    with pytest.raises(HostError) as error:
+        WorkerPool(partial(RareEnv, str(tmp_path / "taken")), SPEC, 4, num_workers=2, name="Rare")
+    said = "Rare: environments cannot be made in a worker process: OSError: no license is left for another one"
+    assert str(error.value) == said
 
 
 def test_no_process_survives_its_pool(make_pool):
