@@ -14,10 +14,7 @@ GPU_TESTS_WANTED = "CVPO_JAX_TEST_PLATFORM"
 
 os.environ["JAX_PLATFORMS"] = os.environ.get(GPU_TESTS_WANTED, "cpu")
 os.environ.setdefault(
-    "XLA_FLAGS",
-    f"--xla_force_host_platform_device_count={FORCED_DEVICES} --xla_cpu_multi_thread_eigen=false "
-    # Compiling is what most tests wait for; LLVM's optimizations take half of it.
-    "--xla_backend_optimization_level=0",
+    "XLA_FLAGS", f"--xla_force_host_platform_device_count={FORCED_DEVICES} --xla_cpu_multi_thread_eigen=false"
 )
 cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "cvpo_jax" / "jax"))

@@ -20,8 +20,8 @@ NUM_ENVS = 32
 LIMIT = 6.0
 
 
-def solve(env: ToyEnv, algo: AlgoConfig, updates: int):
-    """Train on `env` with two updates a step of all environments; returns the final state."""
+def solve(env: ToyEnv, algo: AlgoConfig, updates: int, seed: int = 0):
+    """Train on `env` with two updates a step of all environments, from the networks of `seed`; returns the state."""
     static = StaticConfig.from_config(
         algo,
         observation_size=env.observation_size,
@@ -29,7 +29,7 @@ def solve(env: ToyEnv, algo: AlgoConfig, updates: int):
         num_constraints=1,
         episode_length=env.episode_length,
     )
-    state = init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(0))
+    state = init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(seed))
     collector = rollout.start(env, 200, jax.random.PRNGKey(1))
     state, collector, _ = rollout.collect(env, state, collector, steps=20, random=True, axis_name=None)
 
@@ -127,8 +127,11 @@ def test_the_papers_threshold_settles_where_its_formula_says() -> None:
 
 
 def test_the_chain_mixes_its_states_up_to_the_limit() -> None:
-    """The best policy is a random one, of which E-step and M-step find the probability."""
-    env = Chain(NUM_ENVS)
-    returns, costs = evaluate(env, solve(env, published(deterministic_share=0.0), 8000), stochastic=True)
-    assert returns == costs
-    assert costs == pytest.approx(settled_cost(), abs=0.6)
+    """The best policy is a random one, of which E-step and M-step find the probability: on average over networks.
+
+    One network's cost scatters by 0.4 to 0.6 about it after as many updates.
+    """
+    env, settings = Chain(NUM_ENVS), published(deterministic_share=0.0)
+    ends = [evaluate(env, solve(env, settings, 8000, seed), stochastic=True) for seed in range(3)]
+    assert all(returns == costs for returns, costs in ends)
+    assert np.mean([costs for _, costs in ends]) == pytest.approx(settled_cost(), abs=0.6)
