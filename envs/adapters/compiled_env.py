@@ -112,10 +112,10 @@ class CompiledEnv(SafeEnv):
         return observation if self._key is None else observation[self._key]
 
     def _reset(self, rng: jax.Array) -> Any:
-        return self._layout.imposed_on(self._env.reset(rng))
+        return self._layout.stored(self._env.reset(rng))
 
     def _step(self, own: Any, action: jax.Array) -> Any:
-        return self._layout.imposed_on(self._env.step(own, action))
+        return self._layout.stored(self._env.step(self._layout.opened(own), action))
 
     def _agreed_layout(self) -> Layout:
         """The types of a state's arrays that resets and steps agree on."""

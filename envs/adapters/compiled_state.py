@@ -1,5 +1,6 @@
 """States of other people's JAX environments: what types their arrays have, and flat observations."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -10,17 +11,26 @@ from envs.adapters.errors import picture_refused
 
 
 class Layout(NamedTuple):
-    """The tree of a state and the types of its leaves; None for the keys of random numbers, which stay as they are."""
+    """The tree of a state and the types of its leaves; for keys of random numbers the name of their generator."""
 
     structure: Any
-    dtypes: list[Any]
+    types: list[Any]
 
-    def imposed_on(self, state: Any) -> Any:
-        """`state` with these types: a reset that says 0 and a step that says 0.5 then have one."""
-        leaves = jax.tree.leaves(state)
-        pairs = zip(leaves, self.dtypes, strict=True)
-        typed = [leaf if dtype is None else jnp.asarray(leaf, dtype) for leaf, dtype in pairs]
-        return jax.tree.unflatten(self.structure, typed)
+    def stored(self, state: Any) -> Any:
+        """`state` with these types: a reset that says 0 and a step that says 0.5 then have one.
+
+        Keys become plain numbers, which can be saved and copied to the host.
+        """
+        return self._mapped(state, lambda leaf, kind: jnp.asarray(leaf, kind), lambda key, _: jax.random.key_data(key))
+
+    def opened(self, state: Any) -> Any:
+        """A stored state as the environment knows it."""
+        return self._mapped(state, lambda leaf, _: leaf, lambda data, name: jax.random.wrap_key_data(data, impl=name))
+
+    def _mapped(self, state: Any, of_numbers: Callable[..., Any], of_keys: Callable[..., Any]) -> Any:
+        pairs = zip(jax.tree.leaves(state), self.types, strict=True)
+        leaves = [of_keys(leaf, kind) if isinstance(kind, str) else of_numbers(leaf, kind) for leaf, kind in pairs]
+        return jax.tree.unflatten(self.structure, leaves)
 
 
 def agreed(start: Any, stepped: Any, name: str) -> Layout:
@@ -33,8 +43,7 @@ def agreed(start: Any, stepped: Any, name: str) -> Layout:
                 f"{name}: reset returns state{jax.tree_util.keystr(path)} as {shapes[0]}, step as {shapes[1]}: "
                 "return the same arrays from both, so that steps can be compiled into a loop"
             )
-    dtypes = [_common(before[path].dtype, after[path].dtype) for path in before]
-    return Layout(jax.tree.structure(start), dtypes)
+    return Layout(jax.tree.structure(start), [_common(before[path], after[path]) for path in before])
 
 
 def _shape(leaf: Any) -> str:
@@ -42,9 +51,10 @@ def _shape(leaf: Any) -> str:
 
 
 def _common(first: Any, second: Any) -> Any:
-    if jnp.issubdtype(first, jax.dtypes.prng_key):
-        return None
-    return jnp.promote_types(first, second)
+    """The type that holds the numbers of both leaves, or the name of a key's generator."""
+    if jnp.issubdtype(first.dtype, jax.dtypes.prng_key):
+        return str(jax.random.key_impl(jnp.empty((), first.dtype)))
+    return jnp.promote_types(first.dtype, second.dtype)
 
 
 def flat(observation: Any) -> jax.Array:

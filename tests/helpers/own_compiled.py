@@ -42,6 +42,7 @@ class Point(brax.envs.Env):
         return State(place, self._observe(place), zero, zero, in_metrics, info | in_info)
 
     def step(self, state: State, action: jax.Array) -> State:
+        typed, _ = jax.random.split(state.info["typed"])
         place, steps = state.pipeline_state + action, state.info["steps"] + 1
         third = steps == 3
         cost = jnp.where(third & (self._fault == "negative"), -1.0, jnp.sum(jnp.abs(place)))
@@ -49,7 +50,7 @@ class Point(brax.envs.Env):
         costs = {"cost": cost, "cost_a": cost / 2, "cost_b": cost / 4}
         kept = costs if self._fault == "step only" else state.info | state.metrics
         told = {name: value for name, value in costs.items() if name in kept}
-        info = state.info | {"steps": steps, "length": state.info["length"] + 1}
+        info = state.info | {"typed": typed, "steps": steps, "length": state.info["length"] + 1}
         if self._costs != "metrics":
             info |= told
         return state.replace(
