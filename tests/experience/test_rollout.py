@@ -52,8 +52,8 @@ def test_the_first_environments_act_by_means_of_average_and_newest_and_the_other
     np.testing.assert_array_equal(action[500:1000], policy.mean[500:1000])
     assert action[1000:].std() == pytest.approx(float(policy.scale[0, 0]), rel=0.1)
     assert jnp.abs(action).max() <= 1
-    assert rollout.greedy_envs(make_state(0.0).static, 8) == 0
-    assert rollout.greedy_envs(make_state(1.0).static, 8) == 8
+    assert rollout.deterministic_envs(make_state(0.0).static, 8) == 0
+    assert rollout.deterministic_envs(make_state(1.0).static, 8) == 8
 
 
 def test_the_warm_up_acts_uniformly_whatever_the_policy() -> None:
@@ -123,11 +123,11 @@ def test_episodes_of_all_devices_are_reported() -> None:
 def test_the_controller_measures_the_greedy_environments_only(explored) -> None:
     state, _, _, rows = explored
     # The first measurement is taken whole.
-    np.testing.assert_allclose(state.controller.fast, rows.cost[:, : NUM_ENVS // 2].mean((0, 1)), rtol=1e-5)
-    np.testing.assert_allclose(state.controller.deployed, rows.cost[:, : NUM_ENVS // 4].mean((0, 1)), rtol=1e-5)
+    np.testing.assert_allclose(state.controller.fast.cost, rows.cost[:, : NUM_ENVS // 2].mean((0, 1)), rtol=1e-5)
+    np.testing.assert_allclose(state.controller.deployed.cost, rows.cost[:, : NUM_ENVS // 4].mean((0, 1)), rtol=1e-5)
     assert abs(rows.cost[:, NUM_ENVS // 2 :].mean() - rows.cost[:, : NUM_ENVS // 2].mean()) > 1e-3
     everyone, _, _, rows = collected(Bandit(NUM_ENVS), make_state(0.0), random=True)
-    for rate in (everyone.controller.fast, everyone.controller.deployed):
+    for rate in (everyone.controller.fast.cost, everyone.controller.deployed.cost):
         np.testing.assert_allclose(rate, rows.cost.mean((0, 1)), rtol=1e-5)
 
 
@@ -135,7 +135,7 @@ def test_steps_are_counted_and_observations_described(greedy) -> None:
     state, _, bad, rows = greedy
     assert int(state.env_steps) == STEPS * NUM_ENVS
     assert int(state.updates) == 0
-    assert bad == 0
+    assert bad == {"nonfinite": 0, "negative_costs": 0}
     np.testing.assert_allclose(state.observation_statistics.mean, rows.observation.mean((0, 1)), atol=1e-5)
 
 
@@ -151,5 +151,5 @@ def test_collection_counts_values_that_are_not_finite() -> None:
     env = Broken(NUM_ENVS)
     collector = rollout.start(env, STEPS, jax.random.PRNGKey(1))
     state, _, bad = rollout.collect(env, make_state(0.5), collector, steps=6, random=True, axis_name=None)
-    assert bad == 2 * 6
+    assert bad["nonfinite"] == 2 * 6
     assert int(state.env_steps) == 6 * NUM_ENVS

@@ -10,6 +10,7 @@ from toy import Bandit, Walk
 
 import envs
 from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig
+from cvpo_jax.config import roles
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import population, trainer
 
@@ -105,7 +106,7 @@ def test_only_seed_limits_and_numbers_may_differ() -> None:
         assert population.shape(trial(0, **options)) != population.shape(CONFIG)
     assert population.shape(replace(CONFIG, env=replace(CONFIG.env, num_envs=16))) != population.shape(CONFIG)
     fields = {field.name for field in dataclasses.fields(AlgoConfig)}
-    assert set(population.NUMBERS) <= fields
+    assert set(roles.numbers(AlgoConfig)) <= fields
 
 
 def test_environments_of_all_trials_step_as_one_vector_that_resets_only_where_an_episode_ends() -> None:

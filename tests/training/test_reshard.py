@@ -13,8 +13,9 @@ from cvpo_jax.experience import rollout
 from cvpo_jax.runs.directory import load_config
 from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.policy import load_state
-from cvpo_jax.training import train, trainer
+from cvpo_jax.training import trainer
 from cvpo_jax.training.reshard import reshard
+from cvpo_jax.training.train import train
 
 NUM_ENVS, ROWS = 12, 5
 

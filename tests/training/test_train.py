@@ -12,8 +12,8 @@ from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig
 from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.policy import load_state
 from cvpo_jax.runtime import devices
-from cvpo_jax.training import train, trainer
-from cvpo_jax.training.train import TrainingError
+from cvpo_jax.training import trainer
+from cvpo_jax.training.train import TrainingError, train
 
 CONFIG = Config(
     env=EnvConfig(num_envs=16),

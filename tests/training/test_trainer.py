@@ -44,7 +44,7 @@ def test_the_environment_is_made_as_configured() -> None:
     ("section", "options", "said"),
     [
         ("env", {"id": "SafetyPointLava1-v0"}, "--env.id SafetyPointLava1-v0 --env.backend brax"),
-        ("algo", {"constraints": "cost_lava=3"}, "cost_lava"),
+        ("algo", {"constraints": {"cost_lava": 3.0}}, "cost_lava"),
     ],
 )
 def test_an_environment_that_does_not_exist_is_told(section, options, said) -> None:
