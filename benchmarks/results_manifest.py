@@ -27,8 +27,11 @@ MANIFEST = ROOT / "results" / "manifest.csv"
 COLUMNS = ("path", "task", "num_envs", "limit", "mode", "seed", "commit", "command", "machine", "note")
 KEPT = ("commit", "machine", "note")
 TEMPLATE = re.compile(r"results/training/(?P<task>\w+)/(?P<variant>\w+)/(?P<envs>\d+envs(_\w+)?)/seed(?P<seed>\d+)")
+OWN = "own_"  # before the name of an experiment of experiments/own
 # What depends on where a run is made, not on what is trained.
 LOCAL = ("train.devices", "env.folder", "run_dir")
+# What an environment of one's own decides by itself.
+DERIVED = ("env.backend",)
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ def command(training: Training, trainings: Sequence[Training]) -> str:
     """What makes this training again; one command makes all those of a population."""
     task, variant, envs = (training.parts[name] for name in ("task", "variant", "envs"))
     experiments = [f"experiments/{task}.py", f"experiments/{variant}/{task}.py"]
+    if task.startswith(OWN):
+        experiments = [f"experiments/own/{task.removeprefix(OWN)}.py"]
     by_experiment = {path: overrides(training, path) for path in experiments if (ROOT / path).is_file()}
     experiment = min(by_experiment, key=lambda path: len(by_experiment[path]))
     options = by_experiment[experiment]
@@ -105,10 +110,11 @@ def command(training: Training, trainings: Sequence[Training]) -> str:
 def overrides(training: Training, experiment: str) -> dict[str, Any]:
     """The options of a stored training that differ from its experiment's, and the seed."""
     default = _defaults(experiment)
+    omitted = LOCAL + DERIVED if training.config.env.is_own else LOCAL
     return {
         name: value
         for name, value in _flat(json.loads(training.text)).items()
-        if name == "train.seed" or (name not in LOCAL and value != default[name])
+        if name == "train.seed" or (name not in omitted and value != default[name])
     }
 
 

@@ -53,7 +53,7 @@ def plot_runs(run_dirs: Sequence[Path], path: Path) -> Path:
     bottom.set_ylabel("cost of an episode")
     bottom.set_xlabel("million environment steps")
     bottom.set_ylim(bottom=0)
-    bottom.text(0.995, 0.02, "dashed: the limit", transform=bottom.transAxes, ha="right", fontsize=8)
+    bottom.text(0.995, 0.97, "dashed: the limit", transform=bottom.transAxes, ha="right", va="top", fontsize=8)
     top.legend(fontsize=8, loc="lower right")
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -46,6 +46,11 @@ def test_every_stored_configuration_can_be_loaded(trainings):
         assert load_config(ROOT / training.path).controller == training.config.controller
 
 
+def test_no_stored_configuration_names_a_folder_of_the_machine_it_was_made_on(trainings):
+    for training in trainings:
+        assert (training.config.env.folder, training.config.run_dir) == (None, None), training.path
+
+
 def test_results_hold_nothing_else():
     known = {"README.md", "manifest.csv", "figures", "speed", "training"}
     assert {path.name for path in (ROOT / "results").iterdir()} == known
@@ -59,13 +64,16 @@ def test_the_manifest_is_up_to_date_without_git(script, trainings, monkeypatch):
 
 
 def test_the_command_gives_the_stored_configuration(script, trainings):
-    for training in trainings[::7]:
+    own = [training for training in trainings if training.config.env.is_own]
+    assert own, "examples of experiments/own"
+    for training in [*trainings[::7], *own]:
         words = script.command(training, trainings).removeprefix("python -m cvpo_jax.run ").split()
         if "_" in training.parts["envs"]:
             continue
         config = parse_overrides(load_experiment(ROOT / words[0]), words[1:], "test", "")
         stored = training.config
         assert (config.algo, config.controller, config.eval) == (stored.algo, stored.controller, stored.eval)
+        assert (config.env.id, config.env.episode_length) == (stored.env.id, stored.env.episode_length)
         assert config.train.steps == stored.train.steps and config.env.num_envs == stored.env.num_envs
 
 
