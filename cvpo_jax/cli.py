@@ -7,9 +7,11 @@ carried out, so that `--help` and mistakes are answered before JAX is loaded.
 import ast
 import dataclasses
 import difflib
+import errno
 import importlib
 import inspect
 import io
+import logging
 import os
 import pkgutil
 import sys
@@ -26,6 +28,15 @@ from cvpo_jax.config.load import load_experiment
 
 WRONG = 2
 INTERRUPTED = 130
+OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.ESTALE} | {
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+}
+"""Errors of the operating system on files that a user can remedy: a full or lost disk, permissions, names."""
 HELP = {"-h", "--help"}
 
 Options = TypeVar("Options")
@@ -42,10 +53,20 @@ def read_options(kind: type[Options], name: str, arguments: Sequence[str]) -> Op
             close = difflib.get_close_matches(option, known)
             hint = f"; close to it: {', '.join(close)}" if close else ""
             raise ConfigError(f"Unrecognized option: {word}{hint}; --help lists all options")
-    options = parse(kind, arguments, prog=program(name))
+    options = _expanded(parse(kind, arguments, prog=program(name)))
     if getattr(options, "run_dirs", None) == ():
         raise ConfigError("RUN_DIR is missing; --help lists all options")
     return options
+
+
+def _expanded(options: Options) -> Options:
+    """`options` with `~` in paths understood, as shells do only where it begins a word."""
+    found = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}  # type: ignore[arg-type]
+    paths: dict[str, Any] = {name: value.expanduser() for name, value in found.items() if isinstance(value, Path)}
+    for name, value in found.items():
+        if isinstance(value, tuple) and value and all(isinstance(each, Path) for each in value):
+            paths[name] = tuple(each.expanduser() for each in value)
+    return dataclasses.replace(options, **paths)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
@@ -105,7 +126,7 @@ def read_invocation(kind: type[Options], name: str, arguments: Sequence[str]) ->
         shown = _Help(experiment or Path(), _AllOptions(kind(), default))
         listed: Any = _Help[kind]  # type: ignore[valid-type]
         parse(listed, ["--help"], default=shown, prog=program(name), description=inspect.getdoc(kind))
-    return Invocation(options, experiment, tuple(rest))
+    return Invocation(_expanded(options), experiment and experiment.expanduser(), tuple(rest))
 
 
 def program(name: str) -> str:
@@ -119,6 +140,8 @@ def main(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | No
     Only errors that a user can remedy become one line, a failing host environment's with what it raised below; any
     other is a defect and keeps its traceback.
     """
+    # Of several reads or writes that fail together orbax passes one on, and asyncio would print the others' tracebacks.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Python would hold back what goes to a file or a pipe until a block is full.
         sys.stdout.reconfigure(line_buffering=True)
@@ -131,6 +154,11 @@ def main(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | No
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return _say("stopped; a run continues from its last checkpoint with --resume", INTERRUPTED)
+    except OSError as error:
+        if error.errno not in OUTSIDE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"error: {where}{error.strerror}; what was written before is whole", WRONG)
     except Exception as error:
         if not isinstance(error, _library_errors()):
             raise

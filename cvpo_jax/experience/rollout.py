@@ -22,6 +22,9 @@ from envs.base import State as EnvState
 
 COUNTS = ("nonfinite", "negative_costs")
 """What `collect` counts of values that an environment may not return."""
+LARGEST = 1e9
+"""Largest magnitude of an observation, a reward or a cost. Beyond it float32 cannot tell 1e9 from 1e9 + 30, one value
+outweighs all others in running statistics, and the squares of a few overflow."""
 
 
 class EpisodeSums(struct.PyTreeNode):
@@ -148,8 +151,9 @@ def collect(
             truncation=env_state.info["truncation"],
         )
         sums = collector.episode.add(transition, state.hyperparameters.cost_limit, env.episode_length)
+        # The observation that came of the step is stored with the environments, even if nobody acts on it any more.
         bad = {
-            "nonfinite": sum(jnp.sum(~jnp.isfinite(x)) for x in (observation, transition.reward, transition.cost)),
+            "nonfinite": _unusable(env_state.obs, transition.reward, transition.cost),
             "negative_costs": jnp.sum(transition.cost < 0),
         }
         stored = replay.insert(collector.replay, transition)
@@ -160,9 +164,16 @@ def collect(
         )
         return CollectorState(env_state, stored, sums, key), (observation, measured, bad)
 
+    before = _unusable(collector.env_state.obs)
     collector, (observations, measured, bad) = jax.lax.scan(step, collector, None, length=steps)
+    bad["nonfinite"] += before
     state = _observe(env, state, observations, _over_devices(measured, axis_name), random, axis_name)
     return state, collector, jax.tree.map(jnp.sum, bad)
+
+
+def _unusable(*values: jax.Array) -> jax.Array:
+    """How many of the values, `[]`, are not finite or too large."""
+    return jnp.sum(jnp.stack([jnp.sum(~(jnp.abs(x) <= LARGEST)) for x in values]))
 
 
 def _rates(transition: Transition, envs: int) -> StepRates:

@@ -1,16 +1,15 @@
 """Metrics as they come in: to the terminal, to `metrics.jsonl` and to TensorBoard."""
 
 import math
-import time
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from tensorboardX import SummaryWriter
 
 from cvpo_jax.config.names import metric_name
-from cvpo_jax.runs.metrics import METRICS, Row, to_json
+from cvpo_jax.runs.board import Board
+from cvpo_jax.runs.metrics import Row, record_metrics
 
 COLUMNS = "{:>10} {:>9} {:>8} {:>9} {:>9} {:>11} {:>10} {:>9} {:>8}"
 HEADER = COLUMNS.format(
@@ -21,12 +20,12 @@ HEADER = COLUMNS.format(
 class Logs:
     """Where a run reports; use as a context manager, so that its files are closed and the bar is taken down.
 
-    A quiet one writes to files only.
+    A quiet one writes to files only. `step` is where the run goes on from.
     """
 
-    def __init__(self, run_dir: Path, total_steps: int, *, quiet: bool = False) -> None:
-        self._file = (run_dir / METRICS).open("a", buffering=1)
-        self._board = SummaryWriter(str(run_dir / "tensorboard"))
+    def __init__(self, run_dir: Path, total_steps: int, *, step: int = 0, quiet: bool = False) -> None:
+        self._run_dir = run_dir
+        self._board = Board(run_dir / "tensorboard", step)
         self._console = Console(quiet=quiet)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -47,8 +46,12 @@ class Logs:
 
     def __exit__(self, kind: type | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._progress.stop()
-        self._board.close()
-        self._file.close()
+        try:
+            self._board.close()
+        except OSError:
+            # What could not be written was told when it was tried.
+            if kind is None:
+                raise
 
     def say(self, text: str) -> None:
         """Print a line on the terminal."""
@@ -63,11 +66,8 @@ class Logs:
 
     def evaluation(self, row: Row, num_constraints: int) -> None:
         """Write an evaluation everywhere; the terminal shows the first of the constraints."""
-        self._file.write(to_json(row) + "\n")
-        for name, value in row.items():
-            if math.isfinite(value):
-                self._board.add_scalar(name, value, int(row["step"]), walltime=time.time())
-        self._board.flush()
+        record_metrics(self._run_dir, row)
+        self._board.evaluation(row)
         if self._header_due:
             self.say(HEADER)
             self._header_due = False

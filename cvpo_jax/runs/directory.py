@@ -1,41 +1,69 @@
 """A run's directory: `config.json`, `sizes.json`, `metrics.jsonl`, `checkpoints/`, `tensorboard/`."""
 
 import dataclasses
+import itertools
 import json
 import time
 from pathlib import Path
 
 from cvpo_jax.algorithm.state import StaticConfig
 from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runtime import distributed
+from cvpo_jax.runtime.files import write_whole
 
+CONFIG = "config.json"
 SIZES = "sizes.json"
 """The sizes of a run's environment, from which its networks are rebuilt without it."""
 
 
 def choose(config: Config) -> Path:
-    """The folder of a new run, not made yet; raises ConfigError where a run is there already."""
-    task = config.env.id.removesuffix("-v0").replace(":", "-")
-    name = f"{task}-seed{config.train.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
-    run_dir = Path(config.run_dir or Path("runs") / name)
-    if (run_dir / "config.json").exists():
+    """The folder of a new run: the one it names, or a new one, made at once so that no other run can choose it too.
+
+    One that is named may hold a run that never came to a checkpoint. Raises ConfigError where it holds any other, or
+    cannot be made.
+    """
+    if not config.run_dir:
+        return _make_own(config)
+    run_dir = Path(config.run_dir).expanduser()
+    if (run_dir / CONFIG).exists() and not _never_begun(run_dir):
         raise ConfigError(f"--run_dir {run_dir} holds a run already: choose another folder, or --resume {run_dir}")
     if any(part.exists() and not part.is_dir() for part in (run_dir, *run_dir.parents)):
         raise ConfigError(f"--run_dir {run_dir} cannot be made, a file is in its place: choose another folder")
     return run_dir
 
 
+def _make_own(config: Config) -> Path:
+    """Make a folder named after task, seed and time, with a number where that is not enough."""
+    task = config.env.id.removesuffix("-v0").replace(":", "-")
+    name = f"{task[:150]}-seed{config.train.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for number in itertools.count(1):
+        run_dir = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        try:
+            run_dir.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return run_dir
+    raise AssertionError("count has no end")
+
+
+def _never_begun(run_dir: Path) -> bool:
+    """Whether the run there was killed before its first checkpoint: it may have been evaluated once by then."""
+    checkpoints = (run_dir / "checkpoints").glob("*")
+    return not any(path.name.isdigit() for path in checkpoints) and len(read_metrics(run_dir)) <= 1
+
+
 def describe(run_dir: Path, config: Config, static: StaticConfig, num_devices: int) -> None:
     """Write the configuration the run uses, and the sizes a policy is rebuilt from without its environment."""
     train = dataclasses.replace(config.train, devices=num_devices)
     config = dataclasses.replace(config, train=train, run_dir=str(run_dir))
-    (run_dir / "config.json").write_text(config.to_json())
-    (run_dir / SIZES).write_text(json.dumps(static.sizes, indent=2) + "\n")
+    write_whole(run_dir / CONFIG, config.to_json())
+    write_whole(run_dir / SIZES, json.dumps(static.sizes, indent=2) + "\n")
 
 
 def load_config(run_dir: Path) -> Config:
     """The configuration a run uses; raises ConfigError where the folder is not a run."""
-    return Config.from_json(_read(run_dir, "config.json"))
+    return Config.from_json(_read(run_dir, CONFIG))
 
 
 def load_static_config(run_dir: Path) -> StaticConfig:

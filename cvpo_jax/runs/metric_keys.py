@@ -45,8 +45,14 @@ PROGRESS = MetricGroup(
     (
         MetricKey("step", "environment steps", "steps of all environments, warm-up included"),
         MetricKey("updates", "updates", "updates of critics and policy"),
-        MetricKey("seconds", "s", "training time, compilation included, evaluations and checkpoints excluded"),
-        MetricKey("steps_per_second", "steps/s", "training speed, without the first epoch of the process"),
+        MetricKey(
+            "seconds", "s", "training time, warm-up and compilation included, evaluations and checkpoints excluded"
+        ),
+        MetricKey(
+            "steps_per_second",
+            "steps/s",
+            "training speed, without what compiles: the warm-up, or a resumed run's first epoch",
+        ),
         MetricKey("updates_per_second", "updates/s", "the same in updates"),
     ),
 )
@@ -115,7 +121,7 @@ HEALTH = MetricGroup(
     "Health",
     "All are 0 in a healthy run; a run with more than a few skipped updates, or any of the others, stops.",
     (
-        MetricKey("nonfinite", "values", "observations, rewards and costs that were NaN or infinite"),
+        MetricKey("nonfinite", "values", "observations, rewards and costs that were NaN, infinite or beyond 1e9"),
         MetricKey("negative_costs", "values", "costs below 0, which are refused"),
         MetricKey("update/skipped", "", "share of the updates that were not finite and were skipped"),
     ),

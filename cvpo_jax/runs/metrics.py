@@ -7,6 +7,9 @@ import json
 import math
 from pathlib import Path
 
+from cvpo_jax.config import ConfigError
+from cvpo_jax.runtime.files import append_line, write_whole
+
 Row = dict[str, float]
 """One evaluation: the names of metrics and their values, NaN where one is unknown."""
 
@@ -19,18 +22,41 @@ def to_json(row: Row) -> str:
 
 
 def read_metrics(run_dir: Path) -> list[Row]:
-    """The evaluations of a run, oldest first. A line cut short by a kill is left out."""
+    """The evaluations of a run, oldest first. Raises ConfigError for a line that is none.
+
+    The last line may have been cut short by a kill, and is then left out.
+    """
     path = run_dir / METRICS
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
     rows = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for number, line in enumerate(lines, 1):
         try:
-            rows.append({name: math.nan if value is None else value for name, value in json.loads(line).items()})
-        except json.JSONDecodeError:
-            continue
+            if line:
+                rows.append(_row(line))
+        except ValueError as error:
+            # Only what a newline ends was written whole.
+            if number < len(lines):
+                raise ConfigError(f"line {number} of {path} is damaged ({error}): delete that line") from error
     return rows
+
+
+def _row(line: bytes) -> Row:
+    """The evaluation in a line; raises ValueError."""
+    values = json.loads(line)
+    if not isinstance(values, dict) or "step" not in values:
+        raise ValueError("it is not an object with a step")
+    for name, value in values.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError(f"{name} is {value!r}, not a number")
+    return {name: math.nan if value is None else value for name, value in values.items()}
 
 
 def rewind_metrics(run_dir: Path, step: int) -> None:
     """Forget evaluations after `step`: those that a run killed before it wrote their checkpoint will make again."""
     kept = [to_json(row) for row in read_metrics(run_dir) if row["step"] <= step]
-    (run_dir / METRICS).write_text("".join(line + "\n" for line in kept))
+    write_whole(run_dir / METRICS, "".join(f"{line}\n" for line in kept))
+
+
+def record_metrics(run_dir: Path, row: Row) -> None:
+    """Append an evaluation."""
+    append_line(run_dir / METRICS, to_json(row))

@@ -1,6 +1,6 @@
 """What a run leaves behind while it trains: metrics and checkpoints, or the reason why it cannot continue."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,18 @@ from pathlib import Path
 import jax
 from orbax.checkpoint import CheckpointManager
 
-from cvpo_jax.algorithm.state import StaticConfig
+from cvpo_jax.algorithm.state import StaticConfig, TrainState
 from cvpo_jax.config import Config
 from cvpo_jax.experience.evaluation import EvaluationResult, summarize
-from cvpo_jax.runs import checkpoint, directory
+from cvpo_jax.experience.rollout import LARGEST, CollectorState
+from cvpo_jax.runs import checkpoint, directory, judgment
 from cvpo_jax.runs.checkpoint import Checkpoint
 from cvpo_jax.runs.console import Logs
 from cvpo_jax.runs.metrics import Row, rewind_metrics
 from cvpo_jax.runtime import distributed
+
+Parts = tuple[TrainState, CollectorState]
+"""What a checkpoint holds of a trial: one replica of its state, and its collectors with a leading axis D."""
 
 MOST_SKIPPED = 0.01
 """Largest share of an epoch's updates that may be skipped."""
@@ -31,24 +35,40 @@ class Recorder:
     problem: str = ""
     """Why the run cannot continue; empty while it can."""
 
-    def judge(self, row: Row, where: str) -> None:
-        """Note a problem where numbers went bad, before they can reach a checkpoint."""
-        skipped = row.get("update/skipped", 0.0)
-        if row["nonfinite"]:
-            self.problem = (
-                f"{row['nonfinite']:.0f} observations, rewards or costs were not finite in {where}: "
-                "the environment is at fault; the last checkpoint is sound"
-            )
-        elif row["negative_costs"]:
-            self.problem = (
-                f"{row['negative_costs']:.0f} costs were below 0 in {where}, and a limit bounds costs of 0 or more: "
-                "let the environment pay such things as rewards; the last checkpoint is sound"
-            )
+    def judge(self, row: Row, where: str, held: Callable[[], Parts] | None = None) -> None:
+        """Note a problem where numbers went bad, before they can reach a checkpoint.
+
+        `held` gives the state and the collector, in which the first bad value of an environment is looked for.
+        """
+        skipped, costs = row.get("update/skipped", 0.0), tuple(self.config.algo.constraint_limits)
+        if row["nonfinite"] or row["negative_costs"]:
+            fault = judgment.first_fault(*held(), costs) if held else None
+            self._blame(f"{fault}; {_counted(row)} in {where}" if fault else f"{_counted(row)} in {where}")
         elif skipped > MOST_SKIPPED:
             self.problem = (
                 f"{skipped:.0%} of the updates in {where} were not finite and were skipped: "
-                "lower --algo.critic_lr or --algo.actor_lr and --resume from the last checkpoint"
+                f"lower --algo.critic_lr or --algo.actor_lr; {self._remedy()}"
             )
+
+    def judge_stored(self, state: TrainState, episodes: EvaluationResult, where: str) -> None:
+        """Note a problem where the state after an epoch, or its evaluation, is not what one can go on from."""
+        fault = judgment.evaluation_fault(episodes, tuple(self.config.algo.constraint_limits))
+        if fault:
+            self._blame(f"{fault} in the evaluation after {where}")
+        elif array := judgment.state_fault(state):
+            self.problem = (
+                f"{array} is not finite after {where}: lower --algo.critic_lr or --algo.actor_lr; {self._remedy()}"
+            )
+
+    def _blame(self, fault: str) -> None:
+        self.problem = f"the environment is at fault: {fault}; mend it, and {self._remedy()}"
+
+    def _remedy(self) -> str:
+        """How to go on, as far as there is something to go on from."""
+        step = self.manager.latest_step() if self.manager else None
+        if self.manager is None or step is None:
+            return "start again: there is no checkpoint yet"
+        return f"--resume {self.manager.directory.parent}: its checkpoint {step} is sound"
 
     def evaluation_key(self, step: int) -> jax.Array:
         """The key of the evaluation at `step`. It follows from seed and step: the same after a resume."""
@@ -68,12 +88,21 @@ class Recorder:
         """Write an evaluation with the metrics in `row`, and a checkpoint."""
         if not self.logs or not self.manager:
             return
+        # First what was to be written before: a run has at most one evaluation without its checkpoint.
+        checkpoint.wait(self.manager)
         limits, step = self.config.algo.cost_limits, int(content.state.env_steps)
         summary = summarize(episodes, limits)
         counts = {"step": step, "updates": int(content.state.updates), "seconds": content.seconds}
         score = {"score": checkpoint.score(summary, limits)}
         self.logs.evaluation(counts | summary | score | row, len(limits))
         checkpoint.save(self.manager, step, content, score["score"])
+
+
+def _counted(row: Row) -> str:
+    """How many values were bad, and what values have to be."""
+    if row["nonfinite"]:
+        return f"{row['nonfinite']:.0f} observations, rewards or costs were not finite or beyond {LARGEST:g}"
+    return f"{row['negative_costs']:.0f} costs were below 0, and a limit bounds costs of 0 or more: pay them as rewards"
 
 
 @contextmanager
@@ -93,5 +122,5 @@ def open_recorder(
         return
     directory.describe(run_dir, config, static, num_devices)
     rewind_metrics(run_dir, step)
-    with Logs(run_dir, config.train.steps, quiet=quiet) as logs:
+    with Logs(run_dir, config.train.steps, step=step, quiet=quiet) as logs:
         yield Recorder(config, manager, logs)

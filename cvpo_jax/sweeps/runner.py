@@ -5,7 +5,7 @@ the same sweep run again resumes where it stopped.
 """
 
 import csv
-import os
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +15,12 @@ import jax
 
 from cvpo_jax.config.names import metric_name
 from cvpo_jax.runtime import interrupt, memory
+from cvpo_jax.runtime.files import write_whole
 from cvpo_jax.runtime.interrupt import StopRequest
 from cvpo_jax.sweeps import trials
 from cvpo_jax.sweeps.trials import PROBLEM, Group, Trial
 from cvpo_jax.training import population, trainer
-from cvpo_jax.training.train import train_trials
+from cvpo_jax.training.train import held, train_trials
 from cvpo_jax.training.trial_set import TrialSet
 
 USABLE_MEMORY = 0.6
@@ -70,17 +71,19 @@ def train(members: Group, chosen: Sequence[jax.Device], stop: StopRequest, recor
 
     The reason why a trial failed is left in its directory.
     """
-    problems = train_trials(
-        build(members, chosen),
-        [trial.run_dir for trial in members.trials],
-        stop,
-        resume=members.step > 0,
-        step=members.step or None,
-        recorded=recorded,
-    )
+    run_dirs = [trial.run_dir for trial in members.trials]
+    with held(run_dirs):
+        problems = train_trials(
+            build(members, chosen),
+            run_dirs,
+            stop,
+            resume=members.step > 0,
+            step=members.step or None,
+            recorded=recorded,
+        )
     for trial, problem in zip(members.trials, problems, strict=True):
         if problem:
-            (trial.run_dir / PROBLEM).write_text(f"{problem}\n")
+            write_whole(trial.run_dir / PROBLEM, f"{problem}\n")
             print(f"{trial.run_dir} failed: {problem}")
 
 
@@ -150,10 +153,9 @@ def write_table(sweep_dir: Path, every: Sequence[Trial]) -> None:
         numbers = {name: value for name, value in last.items() if "/" not in name}
         lines.append({"run_dir": trial.run_dir.name, **trial.settings, "status": trial.status, **numbers})
     names = list(dict.fromkeys(name for line in lines for name in line))
-    # Replaced in one piece, since other parts of the sweep may write it too.
-    draft = sweep_dir / f".{TABLE}.{os.getpid()}"
-    with draft.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(lines)
-    draft.replace(sweep_dir / TABLE)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(lines)
+    # Other parts of the sweep may write it too.
+    write_whole(sweep_dir / TABLE, text.getvalue())

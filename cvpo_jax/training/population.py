@@ -25,10 +25,11 @@ from cvpo_jax.config import Config
 from cvpo_jax.experience import rollout
 from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation
 from cvpo_jax.experience.rollout import CollectorState
+from cvpo_jax.runs.recorder import Parts
 from cvpo_jax.runtime import devices, memory
 from cvpo_jax.training import trainer
 from cvpo_jax.training.epoch import make_loop, make_phases
-from cvpo_jax.training.trial_set import Parts, TrialSet
+from cvpo_jax.training.trial_set import TrialSet
 from envs import VectorEnv
 from envs.base import State
 

@@ -17,7 +17,7 @@ class Timer:
 
     @contextmanager
     def epoch(self) -> Iterator[None]:
-        """Time one epoch. The first one compiles: it counts as training, but not for the speed."""
+        """Time the warm-up or an epoch. The first one compiles: it counts as training, but not for the speed."""
         begin = time.perf_counter()
         yield
         seconds = time.perf_counter() - begin

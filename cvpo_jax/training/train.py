@@ -1,8 +1,9 @@
 """The training loop: warm-up, then epochs, with an evaluation and a checkpoint every few of them."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Checkpoint
 from cvpo_jax.runs.metrics import Row
-from cvpo_jax.runs.recorder import Recorder, open_recorder
+from cvpo_jax.runs.recorder import Parts, Recorder, open_recorder
 from cvpo_jax.runtime import distributed
+from cvpo_jax.runtime.files import only_writer
 from cvpo_jax.runtime.interrupt import StopRequest, interruptible
 from cvpo_jax.training.own_env import with_backend, with_env
 from cvpo_jax.training.reshard import reshard
@@ -42,11 +44,20 @@ def train(config: Config, env: Callable[..., Any] | None = None, *, resume: Path
     config = with_backend(with_env(config, env) if env else config)
     config = directory.resumable(resume, config) if resume else config.validate()
     run_dir = resume or (directory.choose(config) if distributed.is_first() else Path(config.run_dir or ""))
-    with host_scope(), interruptible() as stop:
+    with held([run_dir]), host_scope(), interruptible() as stop:
         (problem,) = train_trials(build(config), [run_dir], stop, resume=bool(resume))
     if problem:
         raise TrainingError(problem)
     return run_dir
+
+
+@contextmanager
+def held(run_dirs: Sequence[Path]) -> Iterator[None]:
+    """Keep other processes out of the directories, which are made; raises ConfigError where one is in there already."""
+    with ExitStack() as stack:
+        for run_dir in run_dirs if distributed.is_first() else ():
+            stack.enter_context(only_writer(run_dir))
+        yield
 
 
 def train_trials(
@@ -58,15 +69,16 @@ def train_trials(
     step: int | None = None,
     recorded: Callable[[], None] | None = None,
 ) -> list[str]:
-    """Train each trial of `trials` in its directory; returns each one's problem, empty where there was none.
+    """Train each trial of `trials` in its directory, `held`; returns each one's problem, empty where there was none.
 
     A trial with a problem is left at its last checkpoint; the others go on. `resume` goes on from the checkpoints at
     `step`, forgetting later ones, or from the latest. With `recorded`, which is called after each evaluation, the
     trials themselves are quiet. Raises ConfigError and CheckpointError.
     """
     with ExitStack() as stack:
-        writing = resume or distributed.is_first()
-        managers = [stack.enter_context(checkpoint.open_checkpoints(run_dir)) for run_dir in run_dirs if writing]
+        first = distributed.is_first()
+        opened = run_dirs if first or resume else ()
+        managers = [stack.enter_context(checkpoint.open_checkpoints(run_dir, writing=first)) for run_dir in opened]
         state, collector, seconds = _restored(trials, run_dirs, managers, step) if resume else (*trials.fresh(), 0.0)
         # None of several processes writes before all have read.
         distributed.any_process(False)
@@ -127,15 +139,16 @@ def _loop(
     config, timer = trials.config, Timer(begin.seconds)
     state, collector = begin.state, begin.collector
     if _step(state) == 0:
-        state, collector, metrics = trials.warmup(state, collector)
-        _judge(recorders, trials.rows_of(metrics), "the warm-up")
+        with timer.epoch():
+            state, collector, metrics = jax.block_until_ready(trials.warmup(state, collector))
+        _judge(trials, recorders, state, collector, trials.rows_of(metrics), "the warm-up")
     epochs, done = (_step(state) - trials.warmup_steps) // trials.epoch_steps, False
     while not done and not all(recorder.problem for recorder in recorders):
         with timer.epoch():
             state, collector, metrics = jax.block_until_ready(trials.epoch(state, collector))
         epochs += 1
         step, rows = _step(state), trials.rows_of(metrics)
-        _judge(recorders, rows, f"the epoch that ended at step {step:,}")
+        _judge(trials, recorders, state, collector, rows, _epoch(step))
         for recorder, row in zip(recorders, rows, strict=True):
             recorder.progress(step, timer.per_second(trials.epoch_steps), row)
         over = step >= config.train.steps or config.train.out_of_time(timer.seconds)
@@ -148,11 +161,27 @@ def _loop(
             recorder.say("stopped as asked; everything is saved")
 
 
-def _judge(recorders: Sequence[Recorder], rows: Sequence[Row], where: str) -> None:
+def _judge(
+    trials: TrialSet,
+    recorders: Sequence[Recorder],
+    state: TrainState,
+    collector: CollectorState,
+    rows: Sequence[Row],
+    where: str,
+) -> None:
     """Find the trials whose numbers went bad."""
-    for recorder, row in zip(recorders, rows, strict=True):
+    for index, (recorder, row) in enumerate(zip(recorders, rows, strict=True)):
         if not recorder.problem:
-            recorder.judge(row, where)
+            recorder.judge(row, where, partial(_part, trials, state, collector, index))
+
+
+def _part(trials: TrialSet, state: TrainState, collector: CollectorState, index: int) -> Parts:
+    """The trial at `index` of `state` and `collector`."""
+    return next(islice(trials.split(state, collector), index, None))
+
+
+def _epoch(step: int) -> str:
+    return f"the epoch that ended at step {step:,}"
 
 
 def _record(
@@ -169,6 +198,8 @@ def _record(
     evaluations = trials.evaluations(content.state, keys)
     shares = zip(recorders, trials.split(content.state, content.collector), evaluations, rows, strict=True)
     for recorder, (state, collector), episodes, row in shares:
+        if not recorder.problem:
+            recorder.judge_stored(state, episodes, _epoch(_step(state)))
         if not recorder.problem:
             recorder.record(Checkpoint(state, collector, content.seconds), episodes, rates | row)
 

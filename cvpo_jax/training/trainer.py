@@ -17,9 +17,10 @@ from cvpo_jax.config.sections import PORT_OPTIONS
 from cvpo_jax.experience import rollout
 from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation
 from cvpo_jax.experience.rollout import CollectorState
+from cvpo_jax.runs.recorder import Parts
 from cvpo_jax.runtime import devices, distributed, memory
 from cvpo_jax.training.epoch import make_loop, make_phases
-from cvpo_jax.training.trial_set import Parts, TrialSet
+from cvpo_jax.training.trial_set import TrialSet
 from envs import VectorEnv
 
 

@@ -13,11 +13,9 @@ from cvpo_jax.algorithm.state import Metrics, StaticConfig, TrainState
 from cvpo_jax.config import Config, Schedule
 from cvpo_jax.experience.evaluation import EvaluationResult
 from cvpo_jax.experience.rollout import CollectorState
+from cvpo_jax.runs.recorder import Parts
 from cvpo_jax.training.epoch import Phase
 from envs import VectorEnv
-
-Parts = tuple[TrainState, CollectorState]
-"""What a checkpoint holds of a trial: one replica of its state, and its collectors with a leading axis D."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def scalars(path):
 
 
 def test_run_directory_is_complete(tiny_run):
-    names = {path.name for path in tiny_run.iterdir()}
+    names = {path.name for path in tiny_run.iterdir()} - {".lock"}
     assert names == {
         "config.json",
         "sizes.json",
@@ -60,8 +60,7 @@ def test_metrics_of_each_evaluation(tiny_run):
         assert row["cost_over_limit"] == pytest.approx(row["cost_mean"] / 5.0)
         assert 0 <= row["cost_mean"] <= 50
     assert all(late["seconds"] > early["seconds"] for early, late in itertools.pairwise(rows))
-    assert rows[0]["steps_per_second"] is None, "the first epoch compiles: it says nothing of speed"
-    assert all(row["steps_per_second"] > 0 and row["updates_per_second"] > 0 for row in rows[1:])
+    assert all(row["steps_per_second"] > 0 and row["updates_per_second"] > 0 for row in rows)
 
 
 def test_tensorboard_shows_the_same_numbers(tiny_run):

@@ -31,11 +31,36 @@ def test_a_new_run_is_named_after_task_and_seed(tmp_path, monkeypatch):
     chosen = directory.choose(CONFIG)
     assert chosen.parent == Path("runs")
     assert chosen.name.startswith("SafetyPointCircle1-seed7-")
-    assert not chosen.exists()
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(directory.time, "strftime", lambda form: "20260101-000000")
+    long = dataclasses.replace(CONFIG, env=EnvConfig(id="module:" + 300 * "x"))
+    for config in (CONFIG, long):
+        chosen = [directory.choose(config) for _ in range(3)]
+        assert len(set(chosen)) == 3
+        assert all(path.is_dir() for path in chosen)
+
+
+def test_a_run_that_never_came_to_a_checkpoint_may_start_again_in_its_folder(described):
+    """A kill leaves its configuration, and perhaps the first evaluation."""
+    asked = dataclasses.replace(CONFIG, run_dir=str(described))
+    (described / "checkpoints" / "720.orbax-checkpoint-tmp").mkdir(parents=True)
+    (described / "metrics.jsonl").write_text('{"step": 720}\n')
+    assert directory.choose(asked) == described
+    (described / "metrics.jsonl").write_text('{"step": 720}\n{"step": 1440}\n')
+    with pytest.raises(ConfigError, match="holds a run already"):
+        directory.choose(asked)  # as stored results, which have no checkpoints
+    (described / "metrics.jsonl").unlink()
+    (described / "checkpoints" / "720").mkdir()
+    with pytest.raises(ConfigError, match="holds a run already"):
+        directory.choose(asked)
 
 
 def test_a_place_that_is_taken_is_refused(described):
     (described / "file").touch()
+    (described / "checkpoints" / "720").mkdir(parents=True)
     for place, said in ((described, "--resume"), (described / "file", "file"), (described / "file" / "x", "file")):
         with pytest.raises(ConfigError, match=said):
             directory.choose(dataclasses.replace(CONFIG, run_dir=str(place)))

@@ -26,7 +26,11 @@ STATIC = StaticConfig.from_config(
         ),
         (
             {"negative_costs": 0.0, "nonfinite": 3.0, "update/skipped": 0.25},
-            "3 observations, rewards or costs were not finite in the test",
+            "environment is at fault: 3 observations, rewards or costs were not finite or beyond 1e.09 in the test",
+        ),
+        (
+            {"negative_costs": 2.0, "nonfinite": 0.0, "update/skipped": 0.25},
+            "environment is at fault: 2 costs were below 0, .* start again: there is no checkpoint yet",
         ),
     ],
 )

@@ -24,9 +24,9 @@ CONFIG = Config(
 
 
 class Failing(Bandit):
-    """A bandit whose rewards become NaN after `sound` steps of training."""
+    """A bandit whose observations are NaN from step `first` of training on."""
 
-    sound = 60
+    first = 13 + 2 * 32
 
     def reset(self, key):
         state = super().reset(key)
@@ -35,16 +35,18 @@ class Failing(Bandit):
     def step(self, state, action):
         age = state.info["age"] + 1
         stepped = super().step(state, action)
-        reward = jnp.where(age > self.sound, jnp.nan, stepped.reward)
-        return stepped.replace(reward=reward, info=stepped.info | {"age": age})
+        obs = jnp.where(age[:, None] >= self.first, jnp.nan, stepped.obs)
+        return stepped.replace(obs=obs, info=stepped.info | {"age": age})
 
 
-def test_numbers_that_are_not_finite_stop_training_before_they_are_saved(tmp_path, monkeypatch):
+def test_a_number_that_is_not_finite_stops_training_before_it_is_saved(tmp_path, monkeypatch):
+    """Even if it came of an epoch's last step, and nobody has acted on it yet."""
     monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Failing(num_envs))
     config = replace(CONFIG, train=replace(CONFIG.train, devices=1), run_dir=str(tmp_path / "run"))
-    with pytest.raises(TrainingError, match=r"not finite in the epoch that ended at step 1,232.*checkpoint is sound"):
+    fault = r"environment is at fault: observation\[0\] of environment 0 was nan at step 1,232;.* ended at step 1,232"
+    with pytest.raises(TrainingError, match=rf"{fault}; mend it, and --resume {tmp_path}/run: its checkpoint 720"):
         train(config)
-    # 13 steps of warm-up and 32 of the first epoch are sound, the second epoch is not.
+    # The warm-up of 13 steps and the first epoch of 32 are sound, the second epoch is not.
     assert [row["step"] for row in read_metrics(tmp_path / "run")] == [720]
     state = load_state(tmp_path / "run")
     assert int(state.env_steps) == 720
