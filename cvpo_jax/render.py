@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cvpo_jax.runs.policy import Policy
 
 
+_CAMERAS = ("fixedfar", "fixednear", "track", "vision")
+
+
 @dataclass(frozen=True)
 class RenderRequest:
     """Draw episodes of a run's policy."""
@@ -32,7 +35,7 @@ class RenderRequest:
     backend: Backend | None = None
     """Where to play; None: the backend it was trained on."""
     output: Path | None = None
-    """.gif: the episodes in real time, .png: where they end; None: RUN_DIR/render.gif."""
+    """.gif, .mp4: the episodes in real time, .png: where they end; None: RUN_DIR/render.gif."""
     episodes: int = 1
     """Episodes, one after the other."""
     steps: int | None = None
@@ -42,9 +45,9 @@ class RenderRequest:
     seed: int = 0
     """Seed of layouts."""
     size: int = 400
-    """Pixels to a side."""
-    camera: Literal["fixedfar", "fixednear", "track", "vision"] | None = None
-    """Of the genuine environment; None: track for velocity tasks, else fixedfar."""
+    """Pixels to a side, the longer one."""
+    camera: str | None = None
+    """Of the original fixedfar, fixednear, track or vision; of a model in MJX one of its own; None: a suitable one."""
 
     @property
     def path(self) -> Path:
@@ -59,7 +62,13 @@ def films(config: Config, policy: Policy, request: RenderRequest) -> Iterator[Fi
     from envs import CompiledVectorEnv, NavigationEnv
 
     wanted = film.Request(
-        request.episodes, request.steps, request.every, request.seed, request.size, request.path.suffix == ".png"
+        episodes=request.episodes,
+        steps=request.steps,
+        every=request.every,
+        seed=request.seed,
+        size=request.size,
+        still=request.path.suffix == ".png",
+        camera=request.camera,
     )
     if config.env.backend == "gymnasium":
         env, control_step = _host_env(config, request)
@@ -67,16 +76,22 @@ def films(config: Config, policy: Policy, request: RenderRequest) -> Iterator[Fi
     vector = make_env(config, 1)
     if not isinstance(vector, CompiledVectorEnv) or not (config.env.is_own or isinstance(vector.env, NavigationEnv)):
         raise ConfigError(f"{config.env.id} cannot be drawn on the port, only navigation can: try --backend gymnasium")
+    if request.camera and isinstance(vector.env, NavigationEnv):
+        raise ConfigError(f"--camera is {request.camera}: {config.env.id} is drawn from above; leave the option out")
     return film.in_compiled(vector.env, config.env.id, vector.episode_length, policy, wanted)
 
 
 def _host_env(config: Config, request: RenderRequest) -> tuple[FilmedEnv, float]:
     """One environment that draws itself, and the seconds of its steps."""
     if config.env.is_own:
+        if request.camera:
+            raise ConfigError(f"--camera is {request.camera}: {config.env.id} draws itself; leave the option out")
         return _own_env(config)
     from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 
     camera = request.camera or ("track" if "Velocity" in config.env.id else "fixedfar")
+    if camera not in _CAMERAS:
+        raise ConfigError(f"--camera is {camera}: those of the original are {', '.join(_CAMERAS)}")
     try:
         env = SafetyGymnasiumEnv(
             config.env.id,
@@ -115,7 +130,7 @@ def draw(request: RenderRequest) -> None:
     """
     from cvpo_jax.runs import directory
     from cvpo_jax.runs.policy import load_policy
-    from envs.navigation import render
+    from envs.navigation import picture_files
 
     config = directory.load_config(request.run_dir)
     policy = load_policy(request.run_dir)
@@ -128,7 +143,7 @@ def draw(request: RenderRequest) -> None:
         print(f"episode {number}: return {episode.total_return:.2f}, cost {episode.cost:g}")
         episodes.append(episode)
     pictures = np.concatenate([episode.pictures for episode in episodes])
-    render.write(request.path, pictures, episodes[0].control_step * request.every)
+    picture_files.write(request.path, pictures, episodes[0].control_step * request.every)
     print(request.path)
 
 
@@ -141,11 +156,14 @@ def command(arguments: Sequence[str]) -> None:
             raise ConfigError(f"--{name} is {value}: at least {minimum} is needed")
     from cvpo_jax.runtime import compilation_cache
     from envs import RenderingError
-    from envs.navigation import render
+    from envs.host.protocol import choose_renderer
+
+    choose_renderer()  # before MuJoCo is imported
+    from envs.navigation import picture_files
 
     compilation_cache.enable_cache()
     try:
-        render.check_suffix(request.path)
+        picture_files.check_suffix(request.path)
         draw(request)
     except (RenderingError, ValueError) as error:
         raise ConfigError(str(error)) from error

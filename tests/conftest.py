@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from envs.host.protocol import choose_renderer
+
 FORCED_DEVICES = 4
 GPU_TESTS_WANTED = "CVPO_JAX_TEST_PLATFORM"
 
@@ -21,6 +23,8 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "cvpo_jax" / "jax
 # Processes that tests start find the helpers, too.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "helpers"), os.environ.get("PYTHONPATH", "")])
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+choose_renderer()
 
 
 @pytest.fixture(scope="session")

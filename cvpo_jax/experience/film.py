@@ -16,6 +16,7 @@ from envs.adapters import mujoco_frames
 from envs.base import SafeEnv, State
 from envs.navigation import render
 from envs.navigation.canvas import caption
+from envs.navigation.picture_files import fitted
 
 Policy = Callable[..., jax.Array]
 INK, RED = (40, 40, 40, 255), (214, 40, 40, 255)
@@ -31,6 +32,7 @@ class Request:
     seed: int
     size: int  # pixels to a side
     still: bool  # one picture of the end instead of the course
+    camera: str | None = None  # of a MuJoCo model, by its name; None: its first
 
 
 class Film(NamedTuple):
@@ -82,7 +84,8 @@ def _pictures(env: SafeEnv, name: str, states: State, request: Request) -> tuple
             return render.picture(env, states, size=request.size)[None], env.control_step
         return render.frames(env, states, size=request.size, every=request.every), env.control_step
     own = env.unwrapped
-    pictures = mujoco_frames.frames(own, states.pipeline_state, name=name, size=request.size, every=request.every)
+    wanted = {"size": request.size, "every": request.every, "camera": request.camera}
+    pictures = mujoco_frames.frames(own, states.pipeline_state, name=name, **wanted)
     return pictures[-1:] if request.still else pictures, float(getattr(own, "dt", 0.02))
 
 
@@ -119,7 +122,7 @@ def _filmed(env: FilmedEnv, control_step: float, policy: Policy, request: Reques
         over = step.terminated or step.truncated or count == last
         if over or (not request.still and count % request.every == 0):
             words = [(f"step {count}   return {total:.2f}", INK), (f"cost {cost:g}", RED if step.cost else INK)]
-            pictures.append(caption(np.asarray(env.render()), words))
+            pictures.append(caption(fitted(np.asarray(env.render()), request.size), words))
         if over:
             break
     return Film(np.stack(pictures), total, cost, control_step)

@@ -79,12 +79,16 @@ class GymnasiumEnv:
     def render(self) -> Any:
         """What the environment draws, after `draw` a picture `[height, width, 3]` (uint8).
 
-        Raises RenderingError, in one line, for what it raises.
+        Raises RenderingError, in one line, for what it raises and for anything but a picture.
         """
         try:
-            return self.env.render()
+            picture = self.env.render()
         except Exception as error:
             raise RenderingError(f"{self._name} cannot be drawn: {describe(error)}") from error
+        if getattr(picture, "shape", ())[2:] != (3,) or picture.dtype != np.uint8:
+            said = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else _count(picture)
+            raise RenderingError(f"{self._name} cannot be drawn: render returned {said}, not uint8 (height, width, 3)")
+        return picture
 
     def draw(self) -> float:
         """Have `render` return pictures, whatever the environment was made for; returns the seconds of a step.

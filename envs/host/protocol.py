@@ -3,6 +3,9 @@
 Notation: O observation size, A action dimensions, P cost components.
 """
 
+import ctypes.util
+import os
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -13,6 +16,19 @@ GL_REMEDY = "apt-get install libegl1 libgl1-mesa-dri, or set MUJOCO_GL to a rend
 
 class RenderingError(RuntimeError):
     """There is nothing to render with; the message names the remedy."""
+
+
+def choose_renderer() -> bool:
+    """Have MuJoCo draw without a display if there is none, unless MUJOCO_GL says how; returns whether it can draw.
+
+    MuJoCo looks when it is imported, so that this comes before.
+    """
+    if os.environ.get("MUJOCO_GL") or os.environ.get("DISPLAY") or not sys.platform.startswith("linux"):
+        return True
+    found = [name for name in ("EGL", "OSMesa") if ctypes.util.find_library(name)]
+    if found:
+        os.environ["MUJOCO_GL"] = found[0].lower()
+    return bool(found)
 
 
 @dataclass(frozen=True)

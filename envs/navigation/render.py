@@ -8,9 +8,9 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from PIL import Image
 
 from envs.base import State
+from envs.navigation import picture_files
 from envs.navigation.canvas import Canvas, Color
 from envs.navigation.env import NavigationEnv
 from envs.navigation.lidar import BINS
@@ -57,32 +57,11 @@ def picture(env: NavigationEnv, states: State | Sequence[State], *, size: int = 
 def save(
     path: str | Path, env: NavigationEnv, states: State | Sequence[State], *, size: int = 480, every: int = 2
 ) -> None:
-    """Write `states` to `path`: a .png of the whole way or a .gif in real time; other suffixes raise ValueError."""
+    """Write `states` to `path`: the whole way as .png, its course as .gif or .mp4; raises as `picture_files.write`."""
     if Path(path).suffix == ".png":
-        write(path, picture(env, states, size=size)[None], 0.0)
+        picture_files.write(path, picture(env, states, size=size)[None], 0.0)
     else:
-        write(path, frames(env, states, size=size, every=every), env.control_step * every)
-
-
-def write(path: str | Path, shots: np.ndarray, seconds: float) -> None:
-    """Write frames, uint8 `[F, H, W, 3]`, to a .gif that shows each for `seconds`, or the last one to a .png.
-
-    Raises ValueError for other suffixes.
-    """
-    path = Path(path)
-    check_suffix(path)
-    if path.suffix == ".png":
-        Image.fromarray(shots[-1]).save(path)
-        return
-    images = [Image.fromarray(shot).quantize(128, Image.Quantize.FASTOCTREE) for shot in shots]
-    duration = max(20, round(1000 * seconds))  # viewers ignore shorter ones
-    images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=False)
-
-
-def check_suffix(path: Path) -> None:
-    """Raise ValueError unless `write` can write to `path`."""
-    if path.suffix not in (".png", ".gif"):
-        raise ValueError(f'cannot draw to "{path.name}": the suffix must be .png or .gif')
+        picture_files.write(path, frames(env, states, size=size, every=every), env.control_step * every)
 
 
 def _faded(color: Color, alpha: float) -> Color:

@@ -8,8 +8,6 @@ used to offer is in `legacy_gymnasium`.
 import contextlib
 import dataclasses
 import inspect
-import os
-import sys
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
@@ -146,9 +144,3 @@ def weigh_welds_as_published() -> None:
             mujoco.mj_forward(model, data)
 
     world.World.build = build
-
-
-def choose_renderer() -> None:
-    """Have cameras render by EGL if there is no display, unless MUJOCO_GL says otherwise."""
-    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-        os.environ.setdefault("MUJOCO_GL", "egl")

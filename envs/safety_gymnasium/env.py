@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.host.protocol import GL_REMEDY, HostSpec, HostStep, RenderingError
+from envs.host.protocol import GL_REMEDY, HostSpec, HostStep, RenderingError, choose_renderer
 from envs.safety_gymnasium import compat, fast_reset, fast_step
 
 _VELOCITY_COST = "cost_velocity"
@@ -36,7 +36,8 @@ class SafetyGymnasiumEnv:
         task = getattr(self._env.unwrapped, "task", None)
         if task is not None and (options.get("render_mode") or task.observe_vision):
             fast_reset.keep_pictures(task)
-            compat.choose_renderer()
+            if not choose_renderer():
+                raise RenderingError(f"no picture could be made, there is no display: {GL_REMEDY}")
         self._fixed_seed = fixed_seed
         box = self._env.action_space
         self._center = (np.float64(box.low) + box.high) / 2

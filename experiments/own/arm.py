@@ -33,7 +33,8 @@ class Arm(Env):
         side = jnp.array([-0.9, 0.6]) + 0.1 * jax.random.normal(keys[0], (2,))
         angle, reach = jax.random.uniform(keys[1], (2,), minval=jnp.array([0.5, 0.25]), maxval=jnp.array([1.1, 0.35]))
         target = reach * jnp.array([jnp.cos(angle), jnp.sin(angle)])
-        data = mjx.make_data(self.model).replace(qpos=side)
+        seen = jnp.append(target, 0.0)[None]  # where pictures show it
+        data = mjx.make_data(self.model).replace(qpos=side, mocap_pos=seen)
         data = mjx.forward(self.model, data)
         zero = jnp.zeros(())
         return State(data, self._observe(data, target), zero, zero, {}, {"target": target, "cost": zero})

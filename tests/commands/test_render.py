@@ -20,8 +20,9 @@ def run_dir(tmp_path, monkeypatch):
     """A run whose policy drives straight on."""
     monkeypatch.setattr(policy, "load_policy", lambda _: lambda observation: jnp.array([1.0, 0.0]))
 
-    def make(task_id="SafetyPointGoal1-v0"):
-        (tmp_path / "config.json").write_text(Config(env=EnvConfig(id=task_id, episode_length=8)).to_json())
+    def make(task_id="SafetyPointGoal1-v0", **options):
+        env = EnvConfig(id=task_id, episode_length=8, **options)
+        (tmp_path / "config.json").write_text(Config(env=env).to_json())
         return tmp_path
 
     return make
@@ -40,6 +41,21 @@ def test_episodes_on_the_port_from_above(run_dir, capsys):
     with Image.open(path) as film:
         assert film.n_frames == 2 * 3, "of 9 states every third"
         assert (film.size, film.info["duration"]) == ((100, 100), 60), "3 steps of 0.02 s"
+
+
+def test_an_environment_of_one_s_own_draws_itself_in_the_size_asked_for(run_dir, capsys):
+    folder = run_dir("own_gymnasium:Drawn", backend="gymnasium")
+    assert draw(folder, "--every", 3, "--size", 64) == 0
+    assert capsys.readouterr().out.startswith("episode 0: return ")
+    with Image.open(folder / "render.gif") as film:
+        assert (film.n_frames, film.size, film.info["duration"]) == (3, (64, 32), 300)
+
+
+@pytest.mark.parametrize(("drawn", "said"), [("words", "returned a str"), ([[1]], "returned a list")])
+def test_what_is_drawn_must_be_a_picture(drawn, said, run_dir, capsys):
+    assert draw(run_dir("own_gymnasium:Drawn", backend="gymnasium", kwargs={"drawn": drawn})) == cli.WRONG
+    err = capsys.readouterr().err
+    assert f"own_gymnasium:Drawn cannot be drawn: render {said}" in err and err.count("\n") == 1
 
 
 needs_gl = pytest.mark.skipif(
@@ -84,7 +100,13 @@ def test_without_gl_the_remedy_is_told_in_one_line(run_dir, monkeypatch, capsys)
 @pytest.mark.parametrize(
     ("task_id", "options", "said"),
     [
-        ("SafetyPointGoal1-v0", ["--output", "way.mp3"], "the suffix must be .png or .gif"),
+        ("SafetyPointGoal1-v0", ["--output", "way.mp3"], "the suffix must be .png, .gif or .mp4"),
+        ("SafetyPointGoal1-v0", ["--camera", "track"], "--camera is track: SafetyPointGoal1-v0 is drawn from above"),
+        (
+            "SafetyPointGoal1-v0",
+            ["--backend", "gymnasium", "--camera", "top"],
+            "--camera is top: those of the original",
+        ),
         ("SafetyPointGoal1-v0", ["--every", 0], "--every is 0: at least 1 is needed"),
         ("SafetyPointGaol1-v0", ["--backend", "gymnasium"], "close to it: SafetyPointGoal"),
     ],
@@ -93,6 +115,11 @@ def test_what_cannot_be_drawn_is_told(run_dir, task_id, options, said, capsys):
     assert draw(run_dir(task_id), *options) == cli.WRONG
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
+
+
+def test_the_camera_of_what_draws_itself_is_its_own(run_dir, capsys):
+    assert draw(run_dir("own_gymnasium:Drawn", backend="gymnasium"), "--camera", "track") == cli.WRONG
+    assert "--camera is track: own_gymnasium:Drawn draws itself" in capsys.readouterr().err
 
 
 def test_what_is_not_navigation_is_told(run_dir, capsys, monkeypatch):

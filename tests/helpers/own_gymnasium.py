@@ -89,6 +89,17 @@ class Toy(gymnasium.Env):
         return np.zeros((4, 4, 3), np.uint8)
 
 
+class Drawn(Toy):
+    """A toy twice as wide as it is high, or what `drawn` says."""
+
+    def __init__(self, drawn: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.metadata, self._drawn = {"render_modes": ["rgb_array"], "render_fps": 10}, drawn
+
+    def render(self) -> Any:
+        return np.full((50, 100, 3), 200, np.uint8) if self._drawn is None else self._drawn
+
+
 def toy(limit: int | None = LENGTH, **options: Any) -> gymnasium.Env:
     """A toy with a time limit."""
     env = Toy(**options)
