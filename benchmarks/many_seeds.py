@@ -31,7 +31,7 @@ from envs import host_scope
 def trials(config: Config, folder: Path, seeds: int, limits: list[float]) -> list[Config]:
     """A configuration for each limit and seed, with its run directory in `folder`."""
     device = jax.devices()[0].device_kind.split()[-1].lower()
-    envs = f"{config.env.num_envs}envs_{device}"
+    envs = f"{config.scale.num_envs}envs_{device}"
     return [
         replace(
             config,
@@ -54,7 +54,7 @@ def prepare(configs: tuple[Config, ...]) -> None:
     """Make each trial's folder, with its configuration and an empty file of metrics."""
     for config in configs:
         run_dir(config).mkdir(parents=True, exist_ok=True)
-        (run_dir(config) / "config.json").write_text(replace(config, run_dir=None).to_json())
+        (run_dir(config) / "config.json").write_text(replace(config, run_dir=None).complete().to_json())
         (run_dir(config) / "metrics.jsonl").write_text("")
 
 
@@ -86,7 +86,7 @@ def run(trainer: PopulationTrainer) -> None:
         evaluate: Future[Any] = pool.submit(compiled, cast(Any, trainer.evaluate), shapes)
         state, collector, _ = trainer.warmup(state, collector)
         trainer = replace(trainer, evaluate=evaluate.result().call)
-    epochs = -(-(trainer.config.train.steps - trainer.warmup_steps) // trainer.epoch_steps)
+    epochs = -(-(trainer.config.scale.steps - trainer.warmup_steps) // trainer.epoch_steps)
     for epoch in range(1, epochs + 1):
         with timer.epoch():
             state, collector, metrics = jax.block_until_ready(trainer.epoch(state, collector))

@@ -100,7 +100,7 @@ def _compare_genuine(config: Config, windows: int) -> dict[str, Any]:
     """The genuine environments of the experiment's task against the package's own asynchronous vector of them."""
     from cvpo_jax.profiling import host_envs
 
-    workers = min(config.env.num_envs, len(os.sched_getaffinity(0)))
+    workers = min(config.scale.num_envs, len(os.sched_getaffinity(0)))
     return host_envs.compare(config.env.id, workers, windows)
 
 

@@ -23,7 +23,17 @@ from cvpo_jax.training import trainer
 from cvpo_jax.training.epoch import make_learn
 from envs import make, vectorize
 
-FSRL = AlgoConfig(samples=16, gamma=0.995, n_step=3, kl_estep=0.02, target_rate=0.05, reward_critics=1, cost_critics=1)
+FSRL = AlgoConfig(
+    samples=16,
+    gamma=0.995,
+    n_step=3,
+    kl_estep=0.02,
+    target_rate=0.05,
+    reward_critics=1,
+    cost_critics=1,
+    quantiles=1,
+    layer_norm=False,
+)
 OBSERVATION, ACTION = 76, 2
 
 

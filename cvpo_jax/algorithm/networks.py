@@ -54,22 +54,32 @@ class Actor(nn.Module):
 
 
 class Critic(nn.Module):
-    """One action value. The observation's half of the first layer is computed once for all actions of a state."""
+    """The distribution of one action value, as N quantiles; one quantile is the mean.
+
+    The observation's half of the first layer is computed once for all actions of a state.
+    """
 
     hidden: Sequence[int]
     matmul_dtype: Precision = "float32"
+    layer_norm: bool = True
+    quantiles: int = 1
 
     @nn.compact
     def __call__(self, observation: jax.Array, action: jax.Array) -> jax.Array:
-        """Value `[B]` of actions `[B, A]`, or `[B, K]` of actions `[B, K, A]`, at observations `[B, O]`."""
+        """Quantiles `[B, N]` of actions `[B, A]`, or `[B, K, N]` of actions `[B, K, A]`, at observations `[B, O]`."""
         product = dense_product(self.matmul_dtype)
         hidden = nn.Dense(self.hidden[0], dot_general=product, name="observation")(observation)
         if action.ndim > observation.ndim:
             hidden = hidden[..., None, :]
-        hidden = nn.relu(hidden + nn.Dense(self.hidden[0], use_bias=False, name="action")(action))
+        hidden = self.activate(hidden + nn.Dense(self.hidden[0], use_bias=False, name="action")(action), 0)
         for index, width in enumerate(self.hidden[1:], 1):
-            hidden = nn.relu(nn.Dense(width, dot_general=product, name=f"hidden_{index}")(hidden))
-        return nn.Dense(1, name="value")(hidden)[..., 0]
+            layer = nn.Dense(width, dot_general=product, name=f"hidden_{index}")
+            hidden = self.activate(layer(hidden), index)
+        return nn.Dense(self.quantiles, name="value")(hidden)
+
+    def activate(self, hidden: jax.Array, index: int) -> jax.Array:
+        """What follows the product of the layer at `index`."""
+        return nn.relu(nn.LayerNorm(name=f"norm_{index}")(hidden) if self.layer_norm else hidden)
 
 
 class Critics(nn.Module):
@@ -78,10 +88,12 @@ class Critics(nn.Module):
     count: int
     hidden: Sequence[int]
     matmul_dtype: Precision = "float32"
+    layer_norm: bool = True
+    quantiles: int = 1
 
     @nn.compact
-    def __call__(self, observation: jax.Array, action: jax.Array) -> jax.Array:
-        """Values of all critics; arguments as for `Critic`."""
+    def distributions(self, observation: jax.Array, action: jax.Array) -> jax.Array:
+        """Quantiles `[E, B, N]` or `[E, B, K, N]` of all critics; arguments as for `Critic`."""
         ensemble = nn.vmap(
             Critic,
             variable_axes={"params": 0},
@@ -89,14 +101,16 @@ class Critics(nn.Module):
             in_axes=None,
             out_axes=0,
             axis_size=self.count,
-        )(self.hidden, self.matmul_dtype, name="ensemble")
+        )(self.hidden, self.matmul_dtype, self.layer_norm, self.quantiles, name="ensemble")
+        return ensemble(observation, action)
+
+    def __call__(self, observation: jax.Array, action: jax.Array) -> jax.Array:
+        """Values of all critics, the means over their quantiles."""
         if action.ndim == observation.ndim or self.is_initializing():
-            return ensemble(observation, action)
-        batched = jax.vmap(
-            lambda params, *of: Critic(self.hidden, self.matmul_dtype, parent=None).apply({"params": params}, *of),
-            (0, None, None),
-        )
-        arguments = (ensemble.variables["params"], observation, action)
+            return self.distributions(observation, action).mean(-1)
+        critic = Critic(self.hidden, self.matmul_dtype, self.layer_norm, self.quantiles, parent=None)
+        batched = jax.vmap(lambda params, *of: critic.apply({"params": params}, *of).mean(-1), (0, None, None))
+        arguments = (self.variables["params"]["ensemble"], observation, action)
         in_blocks = partial(values_in_blocks, product=product_of(self.matmul_dtype))
         return jax.lax.platform_dependent(*arguments, cpu=in_blocks, default=batched)
 
@@ -108,22 +122,39 @@ def values_in_blocks(
 
     What the batched product keeps in memory stays in a core's cache here, which makes it half as fast again.
     """
-    first, of_action = params["observation"], params["action"]
-    layers = [params[f"hidden_{index}"] for index in range(1, len(params) - 2)] + [params["value"]]
+    first, of_action, value = params["observation"], params["action"], params["value"]
+    # The mean over quantiles before the product: one column instead of N.
+    last = {"kernel": value["kernel"].mean(-1), "bias": value["bias"].mean(-1)}
+    layers = [params[name] for name in _numbered("hidden", params)]
+    norms = [params[name] for name in _numbered("norm", params)]
     shared = jax.vmap(product, (None, 0))(observation, first["kernel"]) + first["bias"][:, None]
 
     def one_critic(arguments: tuple) -> jax.Array:
-        shared, kernel, layers = arguments
+        shared, kernel, layers, norms, last = arguments
+
+        def activate(hidden: jax.Array, index: int) -> jax.Array:
+            return nn.relu(_layer_norm(hidden, norms[index]) if norms else hidden)
 
         def one_state(arguments: tuple) -> jax.Array:
             shared, action = arguments
             # A product with so few rows is slower than these multiplications inside the addition.
-            hidden = shared + sum(action[:, index, None] * row for index, row in enumerate(kernel))
-            *inner, last = layers
-            for layer in inner:
-                hidden = product(nn.relu(hidden), layer["kernel"]) + layer["bias"]
-            return (nn.relu(hidden) @ last["kernel"] + last["bias"])[:, 0]
+            hidden = activate(shared + sum(action[:, index, None] * row for index, row in enumerate(kernel)), 0)
+            for index, layer in enumerate(layers, 1):
+                hidden = activate(product(hidden, layer["kernel"]) + layer["bias"], index)
+            return hidden @ last["kernel"] + last["bias"]
 
         return jax.lax.map(one_state, (shared, action), batch_size=max(1, BLOCK_ROWS // action.shape[1]))
 
-    return jax.lax.map(one_critic, (shared, of_action["kernel"], layers))
+    return jax.lax.map(one_critic, (shared, of_action["kernel"], layers, norms, last))
+
+
+def _numbered(kind: str, params: LayerParams) -> list[str]:
+    """The names of the layers of a kind, in their order."""
+    return sorted((name for name in params if name.startswith(f"{kind}_")), key=lambda name: int(name.split("_")[1]))
+
+
+def _layer_norm(hidden: jax.Array, params: Mapping[str, jax.Array]) -> jax.Array:
+    """`flax.linen.LayerNorm` over the last axis."""
+    mean = hidden.mean(-1, keepdims=True)
+    variance = jnp.maximum((hidden**2).mean(-1, keepdims=True) - mean**2, 0)
+    return (hidden - mean) * (jax.lax.rsqrt(variance + 1e-6) * params["scale"]) + params["bias"]

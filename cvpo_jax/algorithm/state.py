@@ -104,8 +104,9 @@ class StaticConfig:
     @property
     def critics(self) -> Critics:
         """The critics' network: those of reward, then those of each cost."""
-        count = self.algo.reward_critics + self.num_constraints * self.algo.cost_critics
-        return Critics(count, self.algo.hidden, self.algo.matmul_dtype)
+        algo = self.algo
+        count = algo.reward_critics + self.num_constraints * algo.cost_critics
+        return Critics(count, algo.hidden, algo.matmul_dtype, algo.layer_norm, algo.quantiles)
 
 
 class KLMultipliers(struct.PyTreeNode):

@@ -72,21 +72,22 @@ def update_critics(
     static = state.static
     policy = static.actor.apply(state.actor, batch.next_observation)
     next_action = jnp.clip(policy.sample(_noise(key, policy.mean.shape, axis_name)), -1, 1)
-    next_values = static.critics.apply(state.target_critics, batch.next_observation, next_action)
+    distributions = partial(static.critics.apply, method=static.critics.distributions)
+    following = distributions(state.target_critics, batch.next_observation, next_action)
     target = critics.targets(
-        batch.reward, batch.cost, batch.discount, next_values, static.algo.cost_aggregate, static.algo.reward_critics
+        batch.reward, batch.cost, batch.discount, following, static.algo.cost_aggregate, static.algo.reward_critics
     )
 
     def loss(params: Params) -> tuple[jax.Array, jax.Array]:
-        values = static.critics.apply(params, batch.observation, batch.action)
-        return critics.loss(values, target), values
+        quantiles = distributions(params, batch.observation, batch.action)
+        return critics.loss(quantiles, target), quantiles
 
-    (value, values), gradients = jax.value_and_grad(loss, has_aux=True)(state.critics)
+    (value, quantiles), gradients = jax.value_and_grad(loss, has_aux=True)(state.critics)
     value, gradients = devices.pmean((value, gradients), axis_name)
     updates, optimizer = make_optimizer(state.hyperparameters.critic_lr).update(gradients, state.critic_optimizer)
     metrics = {
         "critic/loss": value,
-        "critic/reward_value": devices.pmean(values[0].mean(), axis_name) / state.reward_scale,
+        "critic/reward_value": devices.pmean(quantiles[0].mean(), axis_name) / state.reward_scale,
     }
     return state.replace(critics=optax.apply_updates(state.critics, updates), critic_optimizer=optimizer), metrics
 

@@ -10,6 +10,7 @@ from typing import Any
 from cvpo_jax.config import roles
 from cvpo_jax.config.controller import ControllerConfig
 from cvpo_jax.config.errors import ConfigError, require
+from cvpo_jax.config.scale import Scale
 from cvpo_jax.config.sections import AlgoConfig, EnvConfig, EvalConfig, TrainConfig
 
 SECTIONS: dict[str, Any] = {
@@ -37,28 +38,47 @@ class Config:
         """Return self, or raise ConfigError with one line that names the value and the remedy."""
         for name in SECTIONS:
             getattr(self, name).validate()
+        scale = self.scale
+        least = scale.num_envs * (self.algo.n_step + 2)
         require(
-            self.train.replay_size >= self.env.num_envs * (self.algo.n_step + 2),
-            f"--train.replay_size is {self.train.replay_size}: {self.env.num_envs} environments with n_step"
-            f" {self.algo.n_step} need at least {self.env.num_envs * (self.algo.n_step + 2)}",
+            scale.replay_size >= least,
+            f"--train.replay_size is {scale.replay_size}: {scale.num_envs} environments with n_step {self.algo.n_step}"
+            f" need at least {least}",
         )
         self.schedule()
         return self
 
+    @property
+    def scale(self) -> Scale:
+        """The options that follow from others where they are None."""
+        return Scale.of(self.env, self.algo, self.train)
+
+    def complete(self) -> "Config":
+        """The same configuration with nothing left to the rule of `Scale`."""
+        scale = self.scale
+        names = ("steps", "updates_per_step", "warmup_steps", "replay_size", "epoch_steps")
+        return dataclasses.replace(
+            self,
+            env=dataclasses.replace(self.env, num_envs=scale.num_envs),
+            algo=dataclasses.replace(self.algo, recent_steps=scale.recent_steps),
+            train=dataclasses.replace(self.train, **{name: getattr(scale, name) for name in names}),
+        )
+
     def schedule(self) -> "Schedule":
         """How env steps and updates interleave; raises ConfigError where `updates_per_step` cannot be met."""
-        wanted = self.env.num_envs * self.train.updates_per_step
+        scale = self.scale
+        num_envs, rate = scale.num_envs, scale.updates_per_step
+        wanted = num_envs * rate
         unroll = max(1, round(1 / wanted))
         updates = round(unroll * wanted)
-        actual = updates / (unroll * self.env.num_envs)
+        actual = updates / (unroll * num_envs)
         require(
-            abs(actual / self.train.updates_per_step - 1) < 0.02,
-            f"--train.updates_per_step is {self.train.updates_per_step}: {self.env.num_envs} environments allow"
-            f" {actual:.6g} ({updates} updates every {unroll} steps of each); take that or change --env.num_envs",
+            abs(actual / rate - 1) < 0.02,
+            f"--train.updates_per_step is {rate}: {num_envs} environments allow {actual:.6g} ({updates} updates every"
+            f" {unroll} steps of each); take that, change --env.num_envs, or leave it to the default",
         )
-        steps = unroll * self.env.num_envs
-        iterations = max(1, round(self.train.epoch_steps / steps))
-        warmup = unroll * math.ceil(max(self.algo.n_step + 2, self.train.warmup_steps / self.env.num_envs) / unroll)
+        iterations = max(1, round(scale.epoch_steps / (unroll * num_envs)))
+        warmup = unroll * math.ceil(max(self.algo.n_step + 2, scale.warmup_steps / num_envs) / unroll)
         return Schedule(unroll=unroll, updates=updates, iterations=iterations, warmup=warmup)
 
     def with_envs(self, num_envs: int) -> "Config":
@@ -67,20 +87,21 @@ class Config:
         Whatever is counted in steps of all environments grows along, so that an episode lasts as many updates and the
         replay reaches as far back.
         """
-        ratio = num_envs / self.env.num_envs
+        scale = self.scale
+        ratio = num_envs / scale.num_envs
 
         def steps(count: int) -> int:
             return round(count * ratio)
 
         train = dataclasses.replace(
             self.train,
-            steps=steps(self.train.steps),
-            updates_per_step=self.train.updates_per_step / ratio,
-            warmup_steps=steps(self.train.warmup_steps),
-            replay_size=steps(self.train.replay_size),
-            epoch_steps=steps(self.train.epoch_steps),
+            steps=steps(scale.steps),
+            updates_per_step=scale.updates_per_step / ratio,
+            warmup_steps=steps(scale.warmup_steps),
+            replay_size=steps(scale.replay_size),
+            epoch_steps=steps(scale.epoch_steps),
         )
-        algo = dataclasses.replace(self.algo, recent_steps=steps(self.algo.recent_steps))
+        algo = dataclasses.replace(self.algo, recent_steps=steps(scale.recent_steps))
         return dataclasses.replace(self, env=dataclasses.replace(self.env, num_envs=num_envs), algo=algo, train=train)
 
     def shaping(self) -> Iterator[tuple[str, Any]]:

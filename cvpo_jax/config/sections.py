@@ -27,8 +27,8 @@ class EnvConfig:
     """Where your own module is looked for first, besides the working folder; None: beside the experiment file."""
     backend: Backend = shapes_checkpoint("brax")
     """`brax`: inside the compiled loop; `gymnasium`: in worker processes. Your own environment's kind decides."""
-    num_envs: int = shapes_checkpoint(512)
-    """Environments stepped together, over all devices."""
+    num_envs: int | None = shapes_checkpoint(None)
+    """Environments stepped together, over all devices; None: 512 inside the compiled loop, 20 in worker processes."""
     layout: Literal["random", "fixed"] = "random"
     """A new layout each episode, or one for all."""
     episode_length: int | None = shapes_checkpoint(None)
@@ -127,14 +127,18 @@ class AlgoConfig:
     """Critics for each cost."""
     cost_aggregate: Literal["mean", "max"] = "max"
     """How several critics of one cost become one estimate. A policy that seeks low cost finds where one errs low."""
+    quantiles: int = shapes_checkpoint(16)
+    """Quantiles of a value that each critic learns; 1: the mean alone, by its squared error."""
+    layer_norm: bool = shapes_checkpoint(True)
+    """Normalize the critics' hidden layers, so that they stay accurate where data is reused."""
     reward_scale: float | None = None
     """Factor on the rewards that critics learn; None: 1 on the ports' navigation tasks, elsewhere from the warm-up."""
     normalize_observations: bool = True
     """Center and scale observations by running statistics."""
     recent_share: float = 0.5
     """Share of the E-step's states drawn from the newest `recent_steps` steps of the replay."""
-    recent_steps: int = 200_000
-    """How many environment steps count as recent."""
+    recent_steps: int | None = None
+    """How many environment steps count as recent; None: a 40th of all, 200,000 at most."""
 
     @property
     def constraint_limits(self) -> dict[str, float]:
@@ -152,7 +156,7 @@ class AlgoConfig:
             "algo", self, "n_step", "batch_size", "samples", "kl_estep", "kl_mean", "kl_covariance", "reward_scale"
         )
         require_positive("algo", self, "mstep_iterations", "actor_lr", "critic_lr", "multiplier_lr", "recent_steps")
-        require_positive("algo", self, "reward_critics", "cost_critics")
+        require_positive("algo", self, "reward_critics", "cost_critics", "quantiles")
         require(
             self.unconstrained_updates >= 0,
             f"--algo.unconstrained_updates is {self.unconstrained_updates}: it cannot be negative",
@@ -184,16 +188,16 @@ class TrainConfig:
 
     seed: int = 0
     """Seed of everything random."""
-    steps: int = 10_200_000
-    """Environment steps to train for; rounded up to whole epochs: 40 by default, evaluated every 4,000 updates."""
-    updates_per_step: float = 1 / 256
-    """Updates for each environment step."""
-    warmup_steps: int = 80_000
-    """Steps with random actions before the first update."""
-    replay_size: int = shapes_checkpoint(1_600_000)
-    """Steps the replay buffer holds, over all devices."""
-    epoch_steps: int = 256_000
-    """Environment steps in one compiled call."""
+    steps: int | None = None
+    """Environment steps to train for, rounded up to whole epochs; None: 10,200,000, in worker processes 1,000,000."""
+    updates_per_step: float | None = None
+    """Updates for each environment step; None: what makes 40,000 of them, between 1/256 and 1/5."""
+    warmup_steps: int | None = None
+    """Steps with random actions before the first update; None: a hundredth of all, 80,000 at most."""
+    replay_size: int | None = shapes_checkpoint(None)
+    """Steps the replay buffer holds, over all devices; None: all of them, 1,600,000 at most."""
+    epoch_steps: int | None = None
+    """Environment steps in one compiled call; None: those of 1,000 updates."""
     max_minutes: float | None = None
     """Stop (and save) after this many minutes of training, those before a resume included; None: no bound."""
     devices: int | None = None
@@ -207,7 +211,8 @@ class TrainConfig:
         """Raise ConfigError unless every value can be used."""
         require_positive("train", self, "steps", "updates_per_step", "replay_size", "epoch_steps")
         require_positive("train", self, "max_minutes", "devices")
-        require(self.warmup_steps >= 0, f"--train.warmup_steps is {self.warmup_steps}: it cannot be negative")
+        warmup = self.warmup_steps
+        require(warmup is None or warmup >= 0, f"--train.warmup_steps is {warmup}: it cannot be negative")
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def scale(config: Config, counts: Sequence[int], window: Window) -> list[Scale]:
 
 def widened(config: Config, count: int) -> Config:
     """`config` for `count` devices, each with the environments, replay and share of a batch that it has on one."""
-    wide = config.with_envs(count * config.env.num_envs)
+    wide = config.with_envs(count * config.scale.num_envs)
     algo = replace(wide.algo, batch_size=count * config.algo.batch_size)
     return replace(wide, algo=algo, train=replace(wide.train, devices=count))
 
@@ -108,10 +108,10 @@ def _scale(config: Config, count: int, window: Window | None) -> Scale:
 def trace_collectives(config: Config, count: int) -> tuple[list[Collective], list[Collective]]:
     """The collectives of an update and of the collection before it on `count` devices, none of which need be here."""
     one = widened(config, 1).validate()
-    env, schedule = trainer.make_env(one, one.env.num_envs), one.schedule()
+    env, schedule = trainer.make_env(one, one.scale.num_envs), one.schedule()
     static, key = trainer.make_static_config(one, env), jax.random.PRNGKey(0)
     state = jax.eval_shape(partial(init_train_state, static), Hyperparameters.from_config(one.algo), key)
-    collector = jax.eval_shape(partial(rollout.start, env, one.train.replay_size // one.env.num_envs), key)
+    collector = jax.eval_shape(partial(rollout.start, env, one.scale.replay_size // one.scale.num_envs), key)
     batch = jax.eval_shape(
         lambda stored, gamma: make_draw(one, 1)(stored, key, gamma=gamma),
         collector.replay,

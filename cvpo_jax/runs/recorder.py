@@ -122,5 +122,5 @@ def open_recorder(
         return
     directory.describe(run_dir, config, static, num_devices)
     rewind_metrics(run_dir, step)
-    with Logs(run_dir, config.train.steps, step=step, quiet=quiet) as logs:
+    with Logs(run_dir, config.scale.steps, step=step, quiet=quiet) as logs:
         yield Recorder(config, manager, logs)

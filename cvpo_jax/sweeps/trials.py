@@ -57,7 +57,7 @@ class Trial:
         if not steps:
             return "waiting"
         seconds = max((row["seconds"] for row in self.rows if row["step"] <= steps[-1]), default=0.0)
-        return "done" if train.out_of_time(seconds) or steps[-1] >= train.steps else "begun"
+        return "done" if train.out_of_time(seconds) or steps[-1] >= self.config.scale.steps else "begun"
 
     def check(self) -> None:
         """Raise ConfigError where its directory holds a run under other options, length and evaluation apart."""
@@ -118,7 +118,7 @@ def under_seed(config: Config, options: dict[str, str], seed: int, sweep_dir: Pa
     settings = options | {"seed": str(seed)}
     name = re.sub(r"[^\w.+=-]+", "-", "_".join(f"{option}={value}" for option, value in settings.items()))
     train = replace(config.train, seed=seed)
-    return Trial(settings, replace(config, train=train, run_dir=str(sweep_dir / name)).validate())
+    return Trial(settings, replace(config, train=train, run_dir=str(sweep_dir / name)).validate().complete())
 
 
 def share(trials: Sequence[Trial], part: int, parts: int) -> list[Trial]:

@@ -66,7 +66,7 @@ def make_draw(config: Config, num_devices: int) -> Callable[..., Batch]:
         batch_size=algo.batch_size // num_devices,
         n_step=algo.n_step,
         recent_share=algo.recent_share,
-        recent_rows=max(1, algo.recent_steps // config.env.num_envs),
+        recent_rows=max(1, config.scale.recent_steps // config.scale.num_envs),
     )
 
 

@@ -166,12 +166,12 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> PopulationTrai
     """The trainer of trials of equal `shape`, spread over `chosen`; raises ConfigError as `trainer.build` does."""
     config = replace(configs[0], train=replace(configs[0].train, devices=1))
     schedule = config.validate().schedule()
-    env = TrialEnv(partial(trainer.make_env, config, staggered=True), config.env.num_envs)
+    env = TrialEnv(partial(trainer.make_env, config, staggered=True), config.scale.num_envs)
     evaluation_env = TrialEnv(partial(trainer.make_env, config), config.eval.episodes)
-    memory.require_room(env, config.train.replay_size, chosen, -(-len(configs) // len(chosen)))
+    memory.require_room(env, config.scale.replay_size, chosen, -(-len(configs) // len(chosen)))
     matmul.require(config.algo.matmul_dtype)
     static = trainer.make_static_config(config, env)
-    rows = config.train.replay_size // config.env.num_envs
+    rows = config.scale.replay_size // config.scale.num_envs
 
     def place(function: Callable) -> Callable:
         return devices.parallel(jax.vmap(function), chosen)

@@ -42,7 +42,7 @@ def train(config: Config, env: Callable[..., Any] | None = None, *, resume: Path
     to do.
     """
     config = with_backend(with_env(config, env) if env else config)
-    config = directory.resumable(resume, config) if resume else config.validate()
+    config = directory.resumable(resume, config) if resume else config.validate().complete()
     run_dir = resume or (directory.choose(config) if distributed.is_first() else Path(config.run_dir or ""))
     with held([run_dir]), host_scope(), interruptible() as stop:
         (problem,) = train_trials(build(config), [run_dir], stop, resume=bool(resume))
@@ -114,8 +114,9 @@ def _restored(
             manager.delete(later)
     seconds = max(content.seconds for content in stored)
     config, steps, minutes = trials.config.train, int(stored[0].state.env_steps), seconds / 60
-    if steps >= config.steps:
-        raise ConfigError(f"--train.steps is {config.steps}: the run has {steps} already; give more to go on")
+    wanted = trials.config.scale.steps
+    if steps >= wanted:
+        raise ConfigError(f"--train.steps is {wanted}: the run has {steps} already; give more to go on")
     if config.out_of_time(seconds):
         raise ConfigError(f"--train.max_minutes is {config.max_minutes:g}: the run has had {minutes:.1f}; give more")
     parts = [
@@ -151,7 +152,7 @@ def _loop(
         _judge(trials, recorders, state, collector, rows, _epoch(step))
         for recorder, row in zip(recorders, rows, strict=True):
             recorder.progress(step, timer.per_second(trials.epoch_steps), row)
-        over = step >= config.train.steps or config.train.out_of_time(timer.seconds)
+        over = step >= config.scale.steps or config.train.out_of_time(timer.seconds)
         done = distributed.any_process(over or stop.requested)
         if done or epochs % config.eval.every == 0:
             _record(trials, recorders, Checkpoint(state, collector, timer.seconds), rows, timer)
@@ -216,9 +217,15 @@ def _announce(
             f"{name}: limit {limit:g} an episode of {static.episode_length} steps, gamma {config.algo.gamma:g}: "
             f"threshold {threshold:.3f}"
         )
+    scale = config.scale
+    updates = (scale.steps - scale.warmup_steps) * scale.updates_per_step
+    say(
+        f"{scale.steps:,} steps of {scale.num_envs:,} environments, an update every {1 / scale.updates_per_step:.3g}: "
+        f"{updates:,.0f} updates"
+    )
     here = sum(x.nbytes for x in jax.tree.leaves(collector.replay)) / 2**30
     size = here * trials.trial_devices / len(trials.chosen)
-    say(f"replay of {trials.rows * config.env.num_envs:,} steps: {size:.3f} GiB")
+    say(f"replay of {trials.rows * config.scale.num_envs:,} steps: {size:.3f} GiB")
     step = _step(state)
     say(f"going on with {run_dir} from step {step:,}" if step else f"results go to {run_dir}")
 

@@ -99,14 +99,14 @@ def build(config: Config) -> Trainer:
     schedule = config.validate().schedule()
     chosen = devices.select(config.train.devices)
     everywhere = devices.all_devices(chosen)
-    for name, value in (("env.num_envs", config.env.num_envs), ("algo.batch_size", config.algo.batch_size)):
+    for name, value in (("env.num_envs", config.scale.num_envs), ("algo.batch_size", config.algo.batch_size)):
         if value % len(everywhere):
             raise ConfigError(f"--{name} is {value}: it must be a multiple of the {len(everywhere)} devices")
-    env = make_env(config, config.env.num_envs // len(everywhere), staggered=True)
-    memory.require_room(env, config.train.replay_size, chosen, 1 / len(everywhere))
+    env = make_env(config, config.scale.num_envs // len(everywhere), staggered=True)
+    memory.require_room(env, config.scale.replay_size, chosen, 1 / len(everywhere))
     matmul.require(config.algo.matmul_dtype)
     static = make_static_config(config, env)
-    rows = config.train.replay_size // config.env.num_envs
+    rows = config.scale.replay_size // config.scale.num_envs
     loop = partial(make_loop(config, schedule, env, len(everywhere)), axis_name=devices.AXIS_NAME)
     return Trainer(
         config=config,

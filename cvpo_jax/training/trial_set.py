@@ -35,17 +35,17 @@ class TrialSet(abc.ABC):
     @property
     def rows(self) -> int:
         """Rows of the replay's ring: steps of each environment."""
-        return self.config.train.replay_size // self.config.env.num_envs
+        return self.config.scale.replay_size // self.config.scale.num_envs
 
     @property
     def warmup_steps(self) -> int:
         """Environment steps of the warm-up."""
-        return self.schedule.warmup * self.config.env.num_envs
+        return self.schedule.warmup * self.config.scale.num_envs
 
     @property
     def epoch_steps(self) -> int:
         """Environment steps per epoch."""
-        return self.schedule.iterations * self.schedule.unroll * self.config.env.num_envs
+        return self.schedule.iterations * self.schedule.unroll * self.config.scale.num_envs
 
     @property
     def epoch_updates(self) -> int:

@@ -48,14 +48,25 @@ def test_critics_differ_and_value_many_actions_as_each_alone() -> None:
     assert values.std((1, 2)).min() > 0, "a critic must see observation and action"
 
 
-@pytest.mark.parametrize("states", [3, 7, 40])
-def test_values_in_blocks_are_those_of_the_batched_product(states, monkeypatch) -> None:
-    """With blocks that divide the states and blocks that do not."""
+@pytest.mark.parametrize(("states", "layer_norm", "quantiles"), [(3, True, 4), (7, False, 1), (40, True, 1)])
+def test_values_in_blocks_are_those_of_the_batched_product(states, layer_norm, quantiles, monkeypatch) -> None:
+    """With blocks that divide the states and blocks that do not, for each kind of critic."""
     monkeypatch.setattr(networks, "BLOCK_ROWS", 12)
-    critics = Critics(3, (16, 8))
+    critics = Critics(3, (16, 8), layer_norm=layer_norm, quantiles=quantiles)
     observation = jax.random.normal(jax.random.PRNGKey(0), (states, 5))
     actions = jax.random.uniform(jax.random.PRNGKey(2), (states, 4, 2), minval=-1)
     params = critics.init(jax.random.PRNGKey(1), observation, actions[:, 0])
+    params = jax.tree.map(lambda x: x + 0.1 * jnp.arange(x.size).reshape(x.shape) / x.size, params)
     blocks = networks.values_in_blocks(params["params"]["ensemble"], observation, actions)
     alone = jnp.stack([critics.apply(params, observation, actions[:, k]) for k in range(4)], -1)
-    np.testing.assert_allclose(blocks, alone, atol=1e-6)
+    np.testing.assert_allclose(blocks, alone, atol=1e-5)
+
+
+def test_a_value_is_the_mean_of_its_quantiles() -> None:
+    critics = Critics(3, (16, 8), quantiles=5)
+    actions = jax.random.uniform(jax.random.PRNGKey(2), (7, 2), minval=-1)
+    params = critics.init(jax.random.PRNGKey(1), OBSERVATION, actions)
+    quantiles = critics.apply(params, OBSERVATION, actions, method=critics.distributions)
+    assert quantiles.shape == (3, 7, 5)
+    assert quantiles.std(-1).min() > 0
+    np.testing.assert_allclose(critics.apply(params, OBSERVATION, actions), quantiles.mean(-1), atol=1e-6)

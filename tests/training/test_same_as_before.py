@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from paths import DATA
 
-from cvpo_jax.config.load import load_experiment
+from cvpo_jax.config.load import load_experiment, parse_overrides
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import trainer
 
+AS_BEFORE = ("--algo.quantiles", "1", "--algo.layer_norm", "False")
+"""The critics of that version."""
 ACTOR = {"Dense_0": "hidden_0", "Dense_1": "hidden_1", "Dense_2": "mean", "Dense_3": "scale"}
 CRITIC = {"Dense_0": "observation", "Dense_1": "action", "Dense_2": "hidden_1", "Dense_3": "value"}
 
@@ -34,7 +36,7 @@ def weights(recorded: dict[str, np.ndarray], network: str, names: dict[str, str]
 
 
 def test_a_short_training_gives_the_numbers_of_before(recorded, tiny_experiment):
-    built = trainer.build(load_experiment(tiny_experiment))
+    built = trainer.build(parse_overrides(load_experiment(tiny_experiment), AS_BEFORE, "test", ""))
     state, collector = built.fresh()
     actor, critics = weights(recorded, "actor", ACTOR), weights(recorded, "critics", CRITIC)
     one = devices.first(state)

@@ -1,0 +1,52 @@
+"""The rule that says how much is done how often."""
+
+import pytest
+
+from cvpo_jax.config import AlgoConfig, Config, EnvConfig, TrainConfig
+
+
+def test_the_default_is_what_was_tuned_on_many_environments() -> None:
+    scale = Config().scale
+    assert (scale.num_envs, scale.steps, scale.updates_per_step) == (512, 10_200_000, 1 / 256)
+    assert (scale.warmup_steps, scale.replay_size, scale.epoch_steps) == (80_000, 1_600_000, 256_000)
+    assert scale.recent_steps == 200_000
+
+
+def test_dear_steps_are_used_more_often() -> None:
+    scale = Config(env=EnvConfig(num_envs=25), train=TrainConfig(steps=1_000_000)).scale
+    assert scale.updates_per_step == 1 / 25
+    assert (scale.warmup_steps, scale.replay_size, scale.epoch_steps) == (10_000, 1_000_000, 25_000)
+    assert scale.recent_steps == 25_000
+
+
+def test_worker_processes_are_few_and_their_steps_dear() -> None:
+    scale = Config(env=EnvConfig(backend="gymnasium")).scale
+    assert (scale.num_envs, scale.steps, scale.updates_per_step) == (20, 1_000_000, 1 / 20)
+
+
+@pytest.mark.parametrize("num_envs", [1, 2, 3, 7, 16, 100, 512, 1000, 8192])
+@pytest.mark.parametrize("steps", [100_000, 1_000_000, 3_000_000, 10_200_000, 100_000_000])
+def test_any_number_of_environments_and_steps_makes_a_valid_training(num_envs, steps) -> None:
+    config = Config(env=EnvConfig(num_envs=num_envs), train=TrainConfig(steps=steps)).validate()
+    scale, schedule = config.scale, config.schedule()
+    wanted = min(max(40_000 / steps, 1 / 256), 1 / 5)
+    # Updates come whole, after whole steps of all environments.
+    assert wanted / 1.51 <= scale.updates_per_step <= wanted * 1.51
+    assert schedule.updates / (schedule.unroll * num_envs) == pytest.approx(scale.updates_per_step)
+    assert scale.warmup_steps < scale.steps
+    assert scale.recent_steps <= scale.replay_size
+
+
+def test_what_is_given_stays() -> None:
+    given = Config(
+        env=EnvConfig(num_envs=10),
+        algo=AlgoConfig(recent_steps=5),
+        train=TrainConfig(
+            steps=1000, updates_per_step=0.5, warmup_steps=0, replay_size=200, epoch_steps=100, devices=1
+        ),
+    )
+    assert given.complete() == given
+    complete = Config().complete()
+    assert complete.complete() == complete
+    assert complete.scale == Config().scale
+    assert None not in vars(complete.scale).values()
