@@ -67,9 +67,9 @@ class Training:
     @property
     def planned_updates(self) -> int:
         """Updates that the configuration asks for."""
-        schedule, train = self.config.schedule(), self.config.train
-        epoch_steps = schedule.iterations * schedule.unroll * self.config.env.num_envs
-        epochs = -(-(train.steps - schedule.warmup * self.config.env.num_envs) // epoch_steps)
+        schedule, scale = self.config.schedule(), self.config.scale
+        epoch_steps = schedule.iterations * schedule.unroll * scale.num_envs
+        epochs = -(-(scale.steps - schedule.warmup * scale.num_envs) // epoch_steps)
         return epochs * schedule.iterations * schedule.updates
 
     @property
@@ -121,7 +121,7 @@ def overrides(training: Training, experiment: str) -> dict[str, Any]:
 @cache
 def _defaults(experiment: str) -> dict[str, Any]:
     """The options of an experiment."""
-    return _flat(json.loads(load_experiment(ROOT / experiment).to_json()))
+    return _flat(json.loads(load_experiment(ROOT / experiment).complete().to_json()))
 
 
 def _flat(sections: dict[str, Any]) -> dict[str, Any]:

@@ -53,9 +53,14 @@ class Config:
         """The options that follow from others where they are None."""
         return Scale.of(self.env, self.algo, self.train)
 
-    def complete(self) -> "Config":
-        """The same configuration with nothing left to the rule of `Scale`."""
-        scale = self.scale
+    def complete(self, before: "Config | None" = None) -> "Config":
+        """The same configuration with nothing left to the rule of `Scale`.
+
+        Of a run that goes on, `before` is the configuration it began with: a longer one keeps its other numbers.
+        """
+        scale = before.scale if before else self.scale
+        if before:
+            scale = dataclasses.replace(scale, **_given(self))
         names = ("steps", "updates_per_step", "warmup_steps", "replay_size", "epoch_steps")
         return dataclasses.replace(
             self,
@@ -125,6 +130,12 @@ class Config:
             return cls(**{k: SECTIONS[k](**v) if k in SECTIONS else v for k, v in values.items()}).validate()
         except (json.JSONDecodeError, TypeError, KeyError) as error:
             raise ConfigError(f"config.json cannot be read ({error}); it was not written by this version") from error
+
+
+def _given(config: Config) -> dict[str, Any]:
+    """The options of `Scale` that a configuration does not leave to its rule."""
+    own = vars(config.train) | {"num_envs": config.env.num_envs, "recent_steps": config.algo.recent_steps}
+    return {field.name: own[field.name] for field in dataclasses.fields(Scale) if own[field.name] is not None}
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,10 @@ def under_seed(config: Config, options: dict[str, str], seed: int, sweep_dir: Pa
     """The trial of `config`, in which `options` are set, under a seed; raises ConfigError."""
     settings = options | {"seed": str(seed)}
     name = re.sub(r"[^\w.+=-]+", "-", "_".join(f"{option}={value}" for option, value in settings.items()))
-    train = replace(config.train, seed=seed)
-    return Trial(settings, replace(config, train=train, run_dir=str(sweep_dir / name)).validate().complete())
+    run_dir = sweep_dir / name
+    begun = directory.load_config(run_dir) if (run_dir / "config.json").exists() else None
+    config = replace(config, train=replace(config.train, seed=seed), run_dir=str(run_dir))
+    return Trial(settings, config.validate().complete(begun))
 
 
 def share(trials: Sequence[Trial], part: int, parts: int) -> list[Trial]:

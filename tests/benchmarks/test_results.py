@@ -70,7 +70,7 @@ def test_the_command_gives_the_stored_configuration(script, trainings):
         words = script.command(training, trainings).removeprefix("python -m cvpo_jax.run ").split()
         if "_" in training.parts["envs"]:
             continue
-        config = parse_overrides(load_experiment(ROOT / words[0]), words[1:], "test", "")
+        config = parse_overrides(load_experiment(ROOT / words[0]), words[1:], "test", "").complete()
         stored = training.config
         assert (config.algo, config.controller, config.eval) == (stored.algo, stored.controller, stored.eval)
         assert (config.env.id, config.env.episode_length) == (stored.env.id, stored.env.episode_length)

@@ -54,8 +54,8 @@ def test_impossible_values_are_refused_by_name_and_value(section, name, value):
 
 
 def test_more_environments_leave_updates_and_ages_as_they_are():
-    config = Config()
-    more = config.with_envs(4 * config.env.num_envs).validate()
+    config = Config().complete()
+    more = config.with_envs(4 * config.scale.num_envs).validate()
     schedules = [one.schedule() for one in (config, more)]
     assert (schedules[0].updates, schedules[0].unroll) == (schedules[1].updates, schedules[1].unroll)
     assert schedules[0].iterations == schedules[1].iterations

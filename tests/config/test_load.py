@@ -27,7 +27,7 @@ def test_the_gpus_experiment_is_the_usual_one_with_more_environments():
     usual = load_experiment("experiments/point_goal.py")
     config = load_experiment("experiments/gpu/point_goal.py").validate()
     assert (config.env.id, config.env.num_envs) == (usual.env.id, 4096)
-    assert dataclasses.replace(config, eval=usual.eval).with_envs(usual.env.num_envs) == usual
+    assert dataclasses.replace(config, eval=usual.eval).with_envs(usual.scale.num_envs) == usual.complete()
 
 
 def test_the_from_the_start_experiment_is_the_usual_one_without_unconstrained_updates():

@@ -105,8 +105,11 @@ def test_every_option_that_shapes_a_checkpoint_is_kept(option, described):
     was = stored[section][name]
     other = {"env.backend": "gymnasium", "algo.covariance": "full", "env.episode_length": 100}
     other["algo.constraints"] = {"cost_hazards": 1.0}
+    other |= {"algo.layer_norm": False}
     longer = [*was, 4] if isinstance(was, list) else None
-    stored[section][name] = other.get(option) or longer or (was + "x" if isinstance(was, str) else 2 * (was + 8))
+    stored[section][name] = (
+        other[option] if option in other else longer or (was + "x" if isinstance(was, str) else 2 * (was + 8))
+    )
     if option == "env.num_envs":
         stored["train"]["updates_per_step"] = 1 / stored[section][name]
     (described / "config.json").write_text(json.dumps(stored))
