@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ OWN = "own_"  # before the name of an experiment of experiments/own
 LOCAL = ("train.devices", "env.folder", "run_dir")
 # What an environment of one's own decides by itself.
 DERIVED = ("env.backend",)
+SIZES = ("env.num_envs", "train.steps")
+"""Options that others follow from."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def command(training: Training, trainings: Sequence[Training]) -> str:
 
 def overrides(training: Training, experiment: str) -> dict[str, Any]:
     """The options of a stored training that differ from its experiment's, and the seed."""
-    default = _defaults(experiment)
+    scale = training.config.scale
+    default = _defaults(experiment, scale.num_envs, scale.steps) | _defaults(experiment, None, None, only=SIZES)
     omitted = LOCAL + DERIVED if training.config.env.is_own else LOCAL
     return {
         name: value
@@ -119,9 +122,13 @@ def overrides(training: Training, experiment: str) -> dict[str, Any]:
 
 
 @cache
-def _defaults(experiment: str) -> dict[str, Any]:
-    """The options of an experiment."""
-    return _flat(json.loads(load_experiment(ROOT / experiment).complete().to_json()))
+def _defaults(experiment: str, num_envs: int | None, steps: int | None, only: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The options of an experiment, all or `only` some, as they follow from the numbers of environments and steps."""
+    config = load_experiment(ROOT / experiment)
+    env, train = replace(config.env, num_envs=num_envs), replace(config.train, steps=steps)
+    sized = replace(config, env=env if num_envs else config.env, train=train if steps else config.train)
+    options = _flat(json.loads(sized.complete().to_json()))
+    return {name: options[name] for name in only or options}
 
 
 def _flat(sections: dict[str, Any]) -> dict[str, Any]:

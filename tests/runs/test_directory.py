@@ -14,7 +14,7 @@ CONFIG = Config(
     env=EnvConfig(id="SafetyPointCircle1-v0", num_envs=16),
     algo=AlgoConfig(hidden=(16, 8)),
     train=TrainConfig(seed=7, updates_per_step=1 / 16),
-)
+).complete()
 STATIC = StaticConfig.from_config(
     CONFIG.algo, observation_size=28, action_size=2, num_constraints=1, episode_length=500
 )
@@ -106,10 +106,12 @@ def test_every_option_that_shapes_a_checkpoint_is_kept(option, described):
     other = {"env.backend": "gymnasium", "algo.covariance": "full", "env.episode_length": 100}
     other["algo.constraints"] = {"cost_hazards": 1.0}
     other |= {"algo.layer_norm": False}
-    longer = [*was, 4] if isinstance(was, list) else None
-    stored[section][name] = (
-        other[option] if option in other else longer or (was + "x" if isinstance(was, str) else 2 * (was + 8))
-    )
+    if option in other:
+        stored[section][name] = other[option]
+    elif isinstance(was, list):
+        stored[section][name] = [*was, 4]
+    else:
+        stored[section][name] = was + "x" if isinstance(was, str) else 2 * (was + 8)
     if option == "env.num_envs":
         stored["train"]["updates_per_step"] = 1 / stored[section][name]
     (described / "config.json").write_text(json.dumps(stored))
