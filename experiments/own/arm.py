@@ -79,9 +79,7 @@ def get_config() -> Config:
     """An update every 128 steps of 128 arms."""
     return Config(
         env=EnvConfig(id="arm:Arm", num_envs=128),
-        algo=AlgoConfig(cost_limit=2.0, gamma=0.97, unconstrained_updates=2_000, recent_steps=100_000),
-        train=TrainConfig(
-            steps=1_500_000, updates_per_step=1 / 128, warmup_steps=12_800, replay_size=500_000, epoch_steps=64_000
-        ),
-        eval=EvalConfig(episodes=50, every=2),
+        algo=AlgoConfig(cost_limit=2.0, gamma=0.97, unconstrained_updates=2_000),
+        train=TrainConfig(steps=1_500_000, updates_per_step=1 / 128),
+        eval=EvalConfig(episodes=50, every=1),
     )
