@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m envs.check", description="Can this environment be trained on?")
     parser.add_argument("id", metavar="ID", help="module:Name, or the id of a task")
     parser.add_argument("--kwargs", type=_mapping, default={}, metavar="JSON", help="arguments of the function Name")
-    parser.add_argument("--folder", metavar="DIR", help="where the module is looked for first")
+    parser.add_argument("--folder", metavar="DIR", help="the folder the module lies in, if not this one")
     parser.add_argument("--backend", choices=("brax", "gymnasium"), help="of a task: the port, or the original")
     parser.add_argument("--episode_length", type=int, metavar="N", help="steps of an episode")
     parser.add_argument("--action_bound", type=float, metavar="X", help="bound on actions that have none")

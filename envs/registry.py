@@ -98,7 +98,7 @@ def make_vector(
 ) -> VectorEnv:
     """`num_envs` environments of any kind: a port, the original ("gymnasium") or one's own as `module:Name`.
 
-    `kwargs` go to the callable that `module:Name` is, found in `folder` first; `action_bound` and `observation_key` are
+    `kwargs` go to the callable that `module:Name` is, found in `folder`, too; `action_bound` and `observation_key` are
     for it alone, as of `GymnasiumEnv`. `staggered` spreads compiled ones over the phases of an episode. `options` are
     those of `make`. Raises ValueError or ImportError, in one line with the remedy.
     """

@@ -14,9 +14,9 @@ from cvpo_jax.config.errors import ConfigError
 
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[None]:
-    """Let the experiment file import modules that lie beside it."""
+    """Let the experiment file import modules that lie beside it, unless one of that name is installed."""
     folder = str(path.parent.resolve())
-    sys.path.insert(0, folder)
+    sys.path.append(folder)
     try:
         yield
     finally:

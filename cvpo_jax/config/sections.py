@@ -24,7 +24,7 @@ class EnvConfig:
     kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Arguments of your own environment's function, as JSON."""
     folder: str | None = None
-    """Where your own module is looked for first, besides the working folder; None: beside the experiment file."""
+    """The folder your own module lies in, if not the working folder; None: that of the experiment file."""
     backend: Backend = shapes_checkpoint("brax")
     """`brax`: inside the compiled loop; `gymnasium`: in worker processes. Your own environment's kind decides."""
     num_envs: int | None = shapes_checkpoint(None)

@@ -23,7 +23,7 @@ SUPPORTED = "supported are gymnasium.Env, gymnasium.vector.VectorEnv, brax.envs.
 
 @dataclass(frozen=True)
 class Source:
-    """`module:Name` with the arguments `kwargs` (a JSON object) and the folder to look in first."""
+    """`module:Name` with the arguments `kwargs` (a JSON object) and the folder that the module may lie in."""
 
     module: str
     name: str
@@ -83,9 +83,9 @@ class Source:
         )
 
     def _import(self) -> ModuleType:
-        """The module, also from `folder` and the working folder, as if a script there imported it."""
+        """The module, also from `folder` and the working folder, where it must not have an installed one's name."""
         folders = [folder for folder in (self.folder, os.getcwd()) if folder is not None]
-        sys.path[:0] = [folder for folder in dict.fromkeys(folders) if folder not in sys.path]
+        sys.path += [folder for folder in dict.fromkeys(folders) if folder not in sys.path]
         importlib.invalidate_caches()
         try:
             module = importlib.import_module(self.module)

@@ -105,3 +105,17 @@ def test_mistakes_are_told_in_one_line_whatever_the_terminal(arguments, said, en
         overridden(*arguments)
     assert "\n" not in str(raised.value)
     assert "  " not in str(raised.value)
+
+
+def test_a_file_beside_an_experiment_is_imported_unless_its_name_is_that_of_an_installed_module(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    (tmp_path / "colorsys.py").write_text("raise RuntimeError('shadowed')")
+    (tmp_path / "beside_an_experiment.py").write_text("LIMIT = 7.0")
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import colorsys\nfrom beside_an_experiment import LIMIT\nfrom cvpo_jax import AlgoConfig, Config\n"
+        "colorsys.rgb_to_hsv\ndef get_config():\n    return Config(algo=AlgoConfig(cost_limit=LIMIT))\n"
+    )
+    before = list(sys.path)
+    assert load_experiment(path).algo.cost_limit == 7.0
+    assert sys.path == before

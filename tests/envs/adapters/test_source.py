@@ -47,7 +47,16 @@ def test_num_envs_is_passed_on_where_it_is_wanted():
     assert is_gymnasium(load("own_gymnasium:toy", num_envs=3))
 
 
-def test_the_folder_is_looked_in_first(tmp_path):
+@pytest.mark.parametrize(("name", "owner"), [("colorsys", "lib"), ("pylab", "site-packages")])
+def test_a_file_named_like_an_installed_module_does_not_stand_in_its_place(name, owner, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    folder = write(tmp_path, name, "raise RuntimeError('shadowed')")
+    said = refusal(f"{name}:toy", folder=folder)
+    assert f"{name}:toy is {tmp_path / name}.py, but " in said and owner in said and "rename one of them" in said
+
+
+def test_the_folder_is_looked_in(tmp_path):
     folder = write(tmp_path, "task_in_a_folder", "from own_gymnasium import toy")
     assert is_gymnasium(load("task_in_a_folder:toy", folder=folder))
     other = tmp_path / "other"
