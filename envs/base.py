@@ -8,16 +8,25 @@ its time limit); `done` is 1 only where the task itself ended.
 import envs._mjx  # noqa: F401  (first: it keeps the import of Brax quiet)
 
 # isort: split
-import abc
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 from brax.envs import Env, State
 from flax import struct
 
-__all__ = ["Env", "Episode", "SafeEnv", "State", "VectorEnv", "episode_of", "select_costs", "with_episode"]
+__all__ = [
+    "Env",
+    "Episode",
+    "SafeEnv",
+    "State",
+    "VectorEnv",
+    "WrappedEnv",
+    "episode_of",
+    "select_costs",
+    "with_episode",
+]
 
 _EPISODE = "_episode"  # of `State.info`; an environment's own entries have other names
 
@@ -32,9 +41,36 @@ class SafeEnv(Env):
     """What rewards are multiplied by to be of the size that trainers expect; None: unknown, to be measured."""
 
     @property
-    @abc.abstractmethod
     def num_constraints(self) -> int:
-        """The number of constraints C."""
+        """The number of constraints C: one on the whole cost where none is named."""
+        return len(self.constraints) or 1
+
+
+class WrappedEnv(SafeEnv):
+    """An environment around another one, `env`, of the same observations and actions."""
+
+    def __init__(self, env: Env) -> None:
+        self._env = env
+
+    @property
+    def observation_size(self) -> Any:
+        """Of the wrapped environment."""
+        return self._env.observation_size
+
+    @property
+    def action_size(self) -> int:
+        """Of the wrapped environment."""
+        return self._env.action_size
+
+    @property
+    def backend(self) -> str:
+        """Of the wrapped environment."""
+        return self._env.backend
+
+    @property
+    def unwrapped(self) -> Env:
+        """The environment as it was given."""
+        return self._env
 
 
 class VectorEnv(Protocol):

@@ -21,7 +21,7 @@ from brax.envs.swimmer import Swimmer
 from brax.io import mjcf
 from flax import struct
 
-from envs.base import Env, SafeEnv, State
+from envs.base import Env, State, WrappedEnv
 
 COST = "cost_velocity"
 
@@ -64,39 +64,16 @@ class Moving(struct.PyTreeNode):
     steps: jax.Array  # int32 []
 
 
-class VelocityEnv(SafeEnv):
+class VelocityEnv(WrappedEnv):
     """`env` with a cost of 1 in every step in which its body exceeds `limit`; C = 1."""
 
     cost_names = (COST,)
     constraints = (COST,)
 
     def __init__(self, env: Env, limit: Limit, *, episode_length: int = 1000) -> None:
-        self._env = env
+        super().__init__(env)
         self._limit = limit
         self.episode_length = episode_length
-
-    @property
-    def observation_size(self) -> int:
-        """The observation size of the wrapped environment; raises ValueError if its observations are a dictionary."""
-        size = self._env.observation_size
-        if not isinstance(size, int):
-            raise ValueError(f"observations of {self._limit.brax_name} are a dictionary: only flat ones are supported")
-        return size
-
-    @property
-    def action_size(self) -> int:
-        """The action dimensions of the wrapped environment."""
-        return self._env.action_size
-
-    @property
-    def backend(self) -> str:
-        """The physics pipeline of the wrapped environment."""
-        return self._env.backend
-
-    @property
-    def num_constraints(self) -> int:
-        """The number of constraints, which is one."""
-        return 1
 
     def reset(self, rng: jax.Array) -> State:
         """Begin an episode."""

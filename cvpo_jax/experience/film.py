@@ -84,7 +84,7 @@ def _pictures(env: SafeEnv, name: str, states: State, request: Request) -> tuple
             return render.picture(env, states, size=request.size)[None], env.control_step
         return render.frames(env, states, size=request.size, every=request.every), env.control_step
     own = env.unwrapped
-    wanted = {"size": request.size, "every": request.every, "camera": request.camera}
+    wanted: dict[str, Any] = {"size": request.size, "every": request.every, "camera": request.camera}
     pictures = mujoco_frames.frames(own, states.pipeline_state, name=name, **wanted)
     return pictures[-1:] if request.still else pictures, float(getattr(own, "dt", 0.02))
 

@@ -15,13 +15,13 @@ import jax.numpy as jnp
 from envs.adapters.compiled_state import Layout, agreed, flat, refuse_pictures
 from envs.adapters.costs import MISSING, PREFIX, TOTAL
 from envs.adapters.errors import describe
-from envs.base import SafeEnv, State
+from envs.base import SafeEnv, State, WrappedEnv
 
 _REFUSED = ("AutoReset", "Vmap", "EvalWrapper")  # in the names of classes
 _ACTIONS = "supported are action vectors in [-1, 1]"
 
 
-class CompiledEnv(SafeEnv):
+class CompiledEnv(WrappedEnv):
     """`env`, called `name` in messages, as a `SafeEnv`.
 
     Its own state is kept whole as `State.pipeline_state`, so that its info, metrics and counters begin anew with each
@@ -42,7 +42,8 @@ class CompiledEnv(SafeEnv):
         observation_key: str | None = None,
     ) -> None:
         _refuse_wrappers(env, name)
-        self._env, self._name = env, name
+        super().__init__(env)
+        self._name = name
         self.episode_length = episode_length or _own_length(env, name)
         self._action_size = _action_size(env, name)
         self._layout = self._agreed_layout()
@@ -74,16 +75,6 @@ class CompiledEnv(SafeEnv):
     def backend(self) -> str:
         """Of the wrapped environment."""
         return getattr(self._env, "backend", "mjx")
-
-    @property
-    def num_constraints(self) -> int:
-        """The number of constraints C."""
-        return len(self.constraints) or 1
-
-    @property
-    def unwrapped(self) -> Any:
-        """The environment as it was given."""
-        return self._env
 
     def reset(self, rng: jax.Array) -> State:
         """Begin an episode."""
@@ -133,42 +124,17 @@ class CompiledEnv(SafeEnv):
         return agreed(start, stepped, self._name)
 
 
-class SelectedCosts(SafeEnv):
+class SelectedCosts(WrappedEnv):
     """`env` with the cost components `constraints` in `info["cost"]`; raises ValueError for one that it has not."""
 
     def __init__(self, env: SafeEnv, constraints: Sequence[str]) -> None:
         for name in constraints:
             if name not in env.cost_names:
                 raise ValueError(f'constraint "{name}" is not among the costs here: {", ".join(env.cost_names)}')
-        self._env = env
+        super().__init__(env)
         self.constraints = tuple(constraints)
         self.cost_names, self.episode_length = env.cost_names, env.episode_length
         self.reward_scale = env.reward_scale
-
-    @property
-    def observation_size(self) -> Any:
-        """Of the wrapped environment."""
-        return self._env.observation_size
-
-    @property
-    def action_size(self) -> int:
-        """Of the wrapped environment."""
-        return self._env.action_size
-
-    @property
-    def backend(self) -> str:
-        """Of the wrapped environment."""
-        return self._env.backend
-
-    @property
-    def num_constraints(self) -> int:
-        """The number of constraints C."""
-        return len(self.constraints)
-
-    @property
-    def unwrapped(self) -> Any:
-        """The environment as it was given."""
-        return self._env
 
     def reset(self, rng: jax.Array) -> State:
         """Begin an episode."""

@@ -70,11 +70,6 @@ class NavigationEnv(SafeEnv):
         """The physics engine, which is this package's own."""
         return "planar"
 
-    @property
-    def num_constraints(self) -> int:
-        """The number of constraints C."""
-        return max(1, len(self.constraints))
-
     def reset(self, rng: jax.Array) -> State:
         """Begin an episode in a layout drawn from `rng`."""
         layout_key, episode_key = jax.random.split(rng)
