@@ -65,10 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with envs.host_scope():
             limit = _check(options)
     except (ValueError, ImportError, envs.HostError, _UnfitError) as error:
-        print(f"FAIL  {' '.join(str(error).split())}")
+        print(f"FAIL  {_brief(error)}")
         return 1
     print(f"train: {_command(options, limit)}")
     return 0
+
+
+def _brief(error: Exception) -> str:
+    """The message in one line: of a traceback, which a warning has shown already, the last line alone."""
+    first, found, traceback = str(error).partition("Traceback (most recent call last):")
+    return " ".join(f"{first} {traceback.strip().splitlines()[-1] if found else ''}".split())
 
 
 def _parser() -> argparse.ArgumentParser:

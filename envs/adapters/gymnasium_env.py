@@ -38,8 +38,8 @@ class GymnasiumEnv:
         self.env = load()
         self._name = name
         self._elapsed = 0
-        self._observations = Observations.of(self.env.observation_space, observation_key, name)
-        self._actions = Actions.of(self.env.action_space, action_bound, name)
+        self._observations = Observations.of(getattr(self.env, "observation_space", None), observation_key, name)
+        self._actions = Actions.of(getattr(self.env, "action_space", None), action_bound, name)
         self._costs = CostReader.of(self._probe(), name)
         self.spec = HostSpec(
             observation_size=self._observations.size,
@@ -70,8 +70,8 @@ class GymnasiumEnv:
                 reward=finite(reward, "the reward"),
                 cost=total,
                 components=components,
-                terminated=bool(terminated),
-                truncated=bool(truncated) or self._elapsed >= self.spec.episode_length,
+                terminated=terminated,
+                truncated=truncated or self._elapsed >= self.spec.episode_length,
             )
         except ContractError as error:
             raise self._broken(error) from error
@@ -117,13 +117,15 @@ class GymnasiumEnv:
                     self.reset(0)
         except ContractError:
             raise
-        except Exception as error:
-            raise ValueError(f"{self._name} cannot be reset and stepped: {describe(error)}") from error
+        except (Exception, SystemExit) as error:
+            remedy = f"; {_STEP}" if "unpack" in str(error) else ""  # by a wrapper, of what it wraps
+            raise ValueError(f"{self._name} cannot be reset and stepped: {describe(error)}{remedy}") from error
         return seen
 
     def _stepped(self, action: np.ndarray) -> tuple[Any, ...]:
         try:
-            return six_values(self.env.step(self._actions.scaled(action)))
+            *most, terminated, truncated, info = six_values(self.env.step(self._actions.scaled(action)))
+            return *most, _flag(terminated, "terminated"), _flag(truncated, "truncated"), info
         except ContractError as error:
             raise self._broken(error) from error
 
@@ -142,6 +144,13 @@ def six_values(result: Any) -> tuple[Any, ...]:
     if not isinstance(result[-1], dict):
         raise ContractError(f"step returned a {type(result[-1]).__name__} as info: it is a dictionary")
     return result if len(result) == 6 else (*result[:2], None, *result[2:])
+
+
+def _flag(value: Any, what: str) -> bool:
+    """`value` as True or False; raises ContractError, without the environment's name, where it is neither."""
+    if not isinstance(value, bool | int | float | np.generic | np.ndarray) or np.size(value) != 1:
+        raise ContractError(f"{what} is {value!r}: it must be True or False")
+    return bool(value)
 
 
 def chosen_length(option: int | None, own: int | None, name: str) -> int:

@@ -29,6 +29,7 @@ class Observations:
         """Those of an environment's observation space; raises ValueError if it cannot be made a vector."""
         from gymnasium import spaces
 
+        _check_is_space(space, "observation_space", name, _OBSERVATIONS)
         if key is not None:
             entries = list(space.spaces) if isinstance(space, spaces.Dict) else []
             if key not in entries:
@@ -95,6 +96,14 @@ class Observations:
         if vector.size != self.size:
             raise ValueError(f"it has {vector.size} values, not {self.size}")
         return vector
+
+
+def _check_is_space(space: Any, attribute: str, name: str, supported: str) -> None:
+    """Raise ValueError unless `space` is one of Gymnasium's."""
+    from gymnasium import spaces
+
+    if not isinstance(space, spaces.Space):
+        raise ValueError(f"{name} has the {attribute} {space!r}: give it one of gymnasium.spaces; {supported}")
 
 
 def _refuse_pictures(space: Any, name: str) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from envs import check
+from envs import HostError, check
 
 
 def lines(capsys, *arguments):
@@ -113,3 +113,9 @@ def test_it_is_a_command_for_the_original_too():
     assert result.returncode == 0, result.stdout + result.stderr
     assert "of Safety-Gymnasium, in worker processes" in result.stdout
     assert "--env.id SafetyPointGoal1-v0 --env.backend gymnasium --env.episode_length 30" in result.stdout
+
+
+def test_of_a_traceback_the_last_line_is_told():
+    error = HostError("my:toy keeps failing: it raised\nTraceback (most recent call last):\n  x\nValueError: late\n")
+    assert check._brief(error) == "my:toy keeps failing: it raised ValueError: late"
+    assert check._brief(ValueError("two\nlines")) == "two lines"

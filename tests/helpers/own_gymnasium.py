@@ -18,6 +18,7 @@ SPACES = {
     "picture": spaces.Box(0, 255, (8, 8, 3), np.uint8),
     "gray": spaces.Dict({"camera": spaces.Box(0, 255, (8, 8), np.uint8), "speed": spaces.Box(-1, 1, (1,))}),
     "words": spaces.Sequence(spaces.Discrete(3)),
+    "nothing": None,
 }
 ACTIONS = {
     "box": spaces.Box(np.array([-1.0, 0.0], np.float32), np.array([3.0, 10.0], np.float32)),
@@ -57,7 +58,9 @@ class Toy(gymnasium.Env):
             observation = np.full_like(observation, np.nan)
         if fault == "raise":
             raise ArithmeticError("the toy was told to raise")
-        ended = self._count >= self._ends
+        if fault == "leave":
+            raise SystemExit("the toy leaves")
+        ended = None if fault == "flag" else self._count >= self._ends
         if fault == "four":
             return observation, reward, ended, info
         if self._costs == "six":

@@ -76,6 +76,9 @@ def test_infinite_bounds_need_an_option():
         ({"limit": None}, ["no time limit", "episode_length"]),
         ({"episode_length": LENGTH + 1}, ["episode_length is 7", "limit is 6"]),
         ({"costs": "none"}, ["no cost", 'info["cost"]', "with_cost"]),
+        ({"observation": "nothing"}, ["observation_space None", "gymnasium.spaces"]),
+        ({"fault": "leave"}, ["SystemExit: the toy leaves"]),
+        ({"fault": "flag"}, ["terminated is None", "True or False"]),
         ({"fault": "raise"}, ["ArithmeticError: the toy was told to raise", "own_gymnasium.py:"]),
     ],
 )
@@ -165,3 +168,17 @@ def test_with_cost_gives_total_or_components():
 
 def test_it_renders():
     assert make().render().shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("fn", "words"), [(3, "was given 3: give a function"), (lambda a, b: 1.0, "a function of obs")]
+)
+def test_what_with_cost_cannot_call_is_refused_at_once(fn, words):
+    with pytest.raises(ValueError, match=words):
+        envs.with_cost(toy(), fn)
+
+
+def test_a_cost_function_without_a_return_is_told():
+    env = envs.with_cost(toy(costs="none"), lambda *_: None)
+    with pytest.raises(ValueError, match="the cost function returned None: return a number"):
+        GymnasiumEnv(lambda: env, name="my:toy")
