@@ -2,9 +2,13 @@
 
 Tests run on the CPU with four forced devices, so that what `pmap` does is seen on any machine. XLA gets one thread
 an operation: pytest-xdist already fills the cores.
+
+Nearly all of the suite's time is compiling, so that programs are compiled with little optimization, but for the tests
+marked `optimized`: tests/README.md.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +20,12 @@ GPU_TESTS_WANTED = "CVPO_JAX_TEST_PLATFORM"
 
 os.environ["JAX_PLATFORMS"] = os.environ.get(GPU_TESTS_WANTED, "cpu")
 os.environ.setdefault(
-    "XLA_FLAGS", f"--xla_force_host_platform_device_count={FORCED_DEVICES} --xla_cpu_multi_thread_eigen=false"
+    "XLA_FLAGS",
+    f"--xla_force_host_platform_device_count={FORCED_DEVICES} --xla_cpu_multi_thread_eigen=false"
+    " --xla_cpu_use_fusion_emitters=false",
 )
+if os.environ["JAX_PLATFORMS"] == "cpu":
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "cvpo_jax" / "jax"))
 # Processes that tests start find the helpers, too.
@@ -25,6 +33,19 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "helpers
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 choose_renderer()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Compile with all optimizations what a test marked `optimized` and its fixtures compile in this process."""
+    import jax
+
+    usual = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", usual and item.get_closest_marker("optimized") is None)
+    try:
+        return (yield)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", usual)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from cvpo_jax.config import ControllerConfig
 from cvpo_jax.experience import replay, rollout
 from cvpo_jax.experience.evaluation import make_evaluation
 
+pytestmark = pytest.mark.optimized  # most train for thousands of updates
+
 NUM_ENVS = 32
 LIMIT = 6.0
 

@@ -56,6 +56,7 @@ def test_a_single_environment_has_costs_in_info_and_ends_by_its_limit():
     assert drawn.render().shape == (480, 480, 3) and drawn.render().dtype == np.uint8
 
 
+@pytest.mark.optimized  # compiles the vector for the next one
 def test_a_vector_begins_episodes_in_the_step_that_ends_the_old(vector):
     assert vector.metadata["autoreset_mode"] == gymnasium.vector.AutoresetMode.SAME_STEP
     start, info = vector.reset(seed=0)
@@ -74,6 +75,7 @@ def test_a_vector_begins_episodes_in_the_step_that_ends_the_old(vector):
     assert (observations != start).any(1).all(), "a new layout each episode"
 
 
+@pytest.mark.optimized
 def test_a_vector_s_steps_are_those_of_single_environments(vector):
     vector.reset(seed=0)
     vector.step(np.ones((3, 2)))
