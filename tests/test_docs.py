@@ -53,6 +53,7 @@ def test_an_option_without_a_docstring_is_refused(generate: types.ModuleType) ->
         generate.field_docs(Section)
 
 
+@pytest.mark.xdist_group("tiny_run")
 def test_metrics_of_a_run_are_those_listed(tiny_run: Path) -> None:
     rows = [json.loads(line) for line in (tiny_run / "metrics.jsonl").read_text().splitlines()]
     for row in rows:

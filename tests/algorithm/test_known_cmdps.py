@@ -16,8 +16,6 @@ from cvpo_jax.config import ControllerConfig
 from cvpo_jax.experience import replay, rollout
 from cvpo_jax.experience.evaluation import make_evaluation
 
-pytestmark = pytest.mark.optimized  # most train for thousands of updates
-
 NUM_ENVS = 32
 LIMIT = 6.0
 
@@ -69,6 +67,7 @@ def algo(**options) -> AlgoConfig:
     return replace(small, critic_lr=3e-3, ema_rate=0.05, **options)
 
 
+@pytest.mark.optimized
 def test_the_controller_holds_the_bandits_measured_cost_just_under_its_limit() -> None:
     """Without any pressure the bandit's cost stands still, so that the integral has to find its way to zero first.
 
@@ -79,6 +78,7 @@ def test_the_controller_holds_the_bandits_measured_cost_just_under_its_limit() -
     assert costs == pytest.approx(ControllerConfig().target_share * LIMIT, rel=0.05)
 
 
+@pytest.mark.optimized
 def test_the_limit_is_on_episodes_that_end_by_themselves_however_long_they_are() -> None:
     """After a tenth of their time limit, on average: a cost measured by the step would settle at a tenth of it."""
     env = Mortal(NUM_ENVS)
@@ -121,6 +121,7 @@ def settled_cost() -> float:
     return LIMIT * (1 - 0.9**ToyEnv.episode_length)
 
 
+@pytest.mark.optimized
 def test_the_papers_threshold_settles_where_its_formula_says() -> None:
     env = Bandit(NUM_ENVS)
     returns, costs = evaluate(env, solve(env, published(), 16_000), stochastic=False)
@@ -128,6 +129,7 @@ def test_the_papers_threshold_settles_where_its_formula_says() -> None:
     assert returns == pytest.approx(2 * settled_cost() - env.episode_length, abs=0.6)
 
 
+@pytest.mark.optimized
 def test_the_chain_mixes_its_states_up_to_the_limit() -> None:
     """The best policy is a random one, of which E-step and M-step find the probability: on average over networks.
 

@@ -53,7 +53,8 @@ def start(*arguments, processes=2, devices_each=1):
 
 def launch(words, places, devices_each=1):
     """A Python process for each of `places`: variables that tell it of the others."""
-    flags = f"--xla_force_host_platform_device_count={devices_each} --xla_cpu_multi_thread_eigen=false"
+    # Of a flag that is given twice, the last one counts.
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices_each}"
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return [
         subprocess.Popen([sys.executable, *words], env=os.environ | {"XLA_FLAGS": flags} | place, **streams)
