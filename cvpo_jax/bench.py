@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvpo_jax import cli
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config
+from cvpo_jax.config.errors import require
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ def command(arguments: Sequence[str]) -> None:
     """Measure and print."""
     invocation = cli.read_invocation(BenchOptions, "bench", arguments)
     options = invocation.options
-    if options.windows < 1:
-        raise ConfigError(f"--windows is {options.windows}: at least one is needed")
+    require(1 <= options.windows <= 1000, f"--windows is {options.windows}: 1 to 1000 can be measured")
+    require(0 < options.seconds <= 3600, f"--seconds is {options.seconds}: a window lasts up to 3600")
     config = invocation.config()
     from cvpo_jax.training.own_env import with_backend
 

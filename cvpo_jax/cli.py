@@ -15,6 +15,7 @@ import logging
 import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, e
 }
 """Errors of the operating system on files that a user can remedy: a full or lost disk, permissions, names."""
 HELP = {"-h", "--help"}
+DEBUG = "--debug"
+"""An option of every command: below the line that says what is wrong, Python's own message."""
 
 Options = TypeVar("Options")
 RunDir = Annotated[Path, Positional, arg(metavar="RUN_DIR")]
@@ -129,6 +132,16 @@ def read_invocation(kind: type[Options], name: str, arguments: Sequence[str]) ->
     return Invocation(_expanded(options), experiment and experiment.expanduser(), tuple(rest))
 
 
+def require_output(option: str, path: Path, suffixes: Sequence[str]) -> None:
+    """Raise ConfigError unless a file can be written to `path`, before long work is done for it."""
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(f"--{option} is {path}: the file must end in {' or '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--{option} is {path}: there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise ConfigError(f"--{option} is {path}: a folder is in its place; name a file")
+
+
 def program(name: str) -> str:
     """How the user calls the command `name`."""
     return f"cvpo {name}" if Path(sys.argv[0]).name == "cvpo" else f"python -m cvpo_jax.{name}"
@@ -137,33 +150,40 @@ def program(name: str) -> str:
 def main(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | None = None) -> int:
     """Run `command` on the process's arguments, or those given; returns the exit status.
 
-    Only errors that a user can remedy become one line, a failing host environment's with what it raised below; any
-    other is a defect and keeps its traceback.
+    Only errors that a user can remedy become one line, a failing host environment's with what it raised below, and with
+    `--debug` anyone's with Python's message; any other is a defect and keeps its traceback.
     """
     # Of several reads or writes that fail together orbax passes one on, and asyncio would print the others' tracebacks.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Python would hold back what goes to a file or a pipe until a block is full.
         sys.stdout.reconfigure(line_buffering=True)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        command(sys.argv[1:] if arguments is None else arguments)
-    except ConfigError as error:
-        return _say(f"error: {error}", WRONG)
+        command([word for word in words if word != DEBUG])
     except BrokenPipeError:
         # What reads the output, such as `head`, has seen enough; nothing may be flushed into its pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return _say("stopped; a run continues from its last checkpoint with --resume", INTERRUPTED)
-    except OSError as error:
-        if error.errno not in OUTSIDE:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        return _say(f"error: {where}{error.strerror}; what was written before is whole", WRONG)
     except Exception as error:
-        if not isinstance(error, _library_errors()):
+        said = _remedy(error)
+        if not said:
             raise
-        return _say(f"error: {error}", WRONG)
+        if DEBUG in words:
+            traceback.print_exception(error)
+        return _say(f"error: {said}", WRONG)
     return 0
+
+
+def _remedy(error: Exception) -> str:
+    """The line that a user gets for an error; empty for a defect."""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; what was written before is whole" if error.errno in OUTSIDE else ""
+    if isinstance(error, ConfigError):
+        return str(error)
+    return str(error) if isinstance(error, _library_errors()) else ""
 
 
 def _say(message: str, status: int) -> int:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from cvpo_jax import cli
 from cvpo_jax.config import ConfigError
-from cvpo_jax.config.sections import Backend
+from cvpo_jax.config.errors import require, require_seed
+from cvpo_jax.config.sections import MANY, Backend
 
 if TYPE_CHECKING:
     from cvpo_jax.runs.checkpoint import Which
@@ -58,8 +59,8 @@ def evaluate(
     from cvpo_jax.training.trainer import make_env
     from envs import host_scope
 
-    if episodes < 1:
-        raise ConfigError(f"--episodes is {episodes}: at least one is needed")
+    require(1 <= episodes <= MANY, f"--episodes is {episodes}: 1 to {MANY:,} can be played")
+    require_seed(seed)
     config = directory.load_config(run_dir)
     if backend and config.env.is_own:
         raise ConfigError(f"--backend is {backend}: {config.env.id} has one kind only; leave the option out")

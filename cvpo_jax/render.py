@@ -16,6 +16,7 @@ import numpy as np
 
 from cvpo_jax import cli
 from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config.errors import require_seed
 from cvpo_jax.config.sections import Backend
 
 if TYPE_CHECKING:
@@ -154,6 +155,9 @@ def command(arguments: Sequence[str]) -> None:
         value = getattr(request, name)
         if value is not None and value < minimum:
             raise ConfigError(f"--{name} is {value}: at least {minimum} is needed")
+    require_seed(request.seed)
+    if request.output:
+        cli.require_output("output", request.output, (".gif", ".png", ".mp4"))
     from cvpo_jax.runtime import compilation_cache
     from envs import RenderingError
     from envs.host.protocol import choose_renderer

@@ -155,9 +155,11 @@ def command(arguments: Sequence[str]) -> None:
     options = cli.read_options(ReportOptions, "report", arguments)
     if options.last < 1:
         raise ConfigError(f"--last is {options.last}: at least one evaluation is needed")
+    from cvpo_jax.runs.metrics import nulls
+
     summaries = [summarize(run_dir, options.last) for run_dir in options.run_dirs]
     if options.json:
-        print(json.dumps([vars(summary) for summary in summaries], indent=2))
+        print(json.dumps([vars(summary) | {"figures": nulls(summary.figures)} for summary in summaries], indent=2))
     else:
         print(table(summaries))
 

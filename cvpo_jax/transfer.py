@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cvpo_jax import cli
-from cvpo_jax.config import ConfigError
+from cvpo_jax.config.errors import require, require_seed
+from cvpo_jax.config.sections import MANY
 
 if TYPE_CHECKING:
     import jax
@@ -152,10 +153,10 @@ def table(comparisons: Sequence[Comparison]) -> str:
 def command(arguments: Sequence[str]) -> None:
     """Compare the runs named on the command line."""
     options = cli.read_options(TransferOptions, "transfer", arguments)
-    if options.episodes < _FEWEST_EPISODES:
-        raise ConfigError(f"--episodes is {options.episodes}: an interval needs at least {_FEWEST_EPISODES}")
-    if options.repeats < 1:
-        raise ConfigError(f"--repeats is {options.repeats}: it must be at least 1")
+    for name, least, most in (("episodes", _FEWEST_EPISODES, MANY), ("repeats", 1, 10_000)):
+        value = getattr(options, name)
+        require(least <= value <= most, f"--{name} is {value}: it must lie between {least} and {most:,}")
+    require_seed(options.seed)
     from cvpo_jax.runtime import compilation_cache
 
     compilation_cache.enable_cache()

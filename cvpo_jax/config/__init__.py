@@ -4,6 +4,7 @@
 - `controller`: the section on the controller that keeps the limit, likewise.
 - `roles`: what the program does with an option, declared in its field: static or array, and what shapes a checkpoint.
 - `config`: the whole configuration, the checks across sections, and the schedule that follows from it.
+- `value_types`: whether values are of their options' types, and fit the compiled program.
 - `command_line`: any dataclass of options from the command line, with errors in one line.
 - `load`: from an experiment file and the command line to a configuration.
 - `errors`: ConfigError, the one line a user gets for an option that cannot be used.

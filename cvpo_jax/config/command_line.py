@@ -83,9 +83,11 @@ def read_limits(text: str) -> dict[str, float]:
     """Read `name=limit,name=limit`; raises ValueError, as tyro asks."""
     limits = {}
     for part in text.split(",") if text else ():
-        name, sign, value = part.partition("=")
+        name, sign, value = (word.strip() for word in part.partition("="))
+        if name in limits:
+            raise ValueError(f"{name} has two limits in {text!r}: give one")
         try:
-            limits[name.strip()] = float(value)
+            limits[name] = float(value)
         except ValueError:
             sign = ""
         if not sign:

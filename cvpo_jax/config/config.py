@@ -12,6 +12,7 @@ from cvpo_jax.config.controller import ControllerConfig
 from cvpo_jax.config.errors import ConfigError, require
 from cvpo_jax.config.scale import Scale
 from cvpo_jax.config.sections import AlgoConfig, EnvConfig, EvalConfig, TrainConfig
+from cvpo_jax.config.value_types import INT_BOUND, require_types
 
 SECTIONS: dict[str, Any] = {
     "env": EnvConfig,
@@ -36,14 +37,24 @@ class Config:
 
     def validate(self) -> "Config":
         """Return self, or raise ConfigError with one line that names the value and the remedy."""
-        for name in SECTIONS:
-            getattr(self, name).validate()
+        for name, kind in SECTIONS.items():
+            section = getattr(self, name)
+            require(isinstance(section, kind), f"{name} is {section!r}: it must be an {kind.__name__}")
+            require_types(name, section)
+            section.validate()
+        require(
+            self.run_dir is None or isinstance(self.run_dir, str), f"--run_dir is {self.run_dir!r}: it must be a text"
+        )
         scale = self.scale
         least = scale.num_envs * (self.algo.n_step + 2)
         require(
             scale.replay_size >= least,
             f"--train.replay_size is {scale.replay_size}: {scale.num_envs} environments with n_step {self.algo.n_step}"
             f" need at least {least}",
+        )
+        require(
+            self.algo.batch_size <= scale.replay_size,
+            f"--algo.batch_size is {self.algo.batch_size}: it cannot exceed --train.replay_size, {scale.replay_size}",
         )
         self.schedule()
         return self
@@ -74,6 +85,12 @@ class Config:
         scale = self.scale
         num_envs, rate = scale.num_envs, scale.updates_per_step
         wanted = num_envs * rate
+        least, most = num_envs / INT_BOUND, INT_BOUND / scale.epoch_steps
+        require(
+            least <= wanted and rate <= most,
+            f"--train.updates_per_step is {rate}: it must lie between {1 / INT_BOUND:.1g} and {most:.6g}, so that"
+            " updates can be counted",
+        )
         unroll = max(1, round(1 / wanted))
         updates = round(unroll * wanted)
         actual = updates / (unroll * num_envs)
@@ -123,13 +140,36 @@ class Config:
 
     @classmethod
     def from_json(cls, text: str) -> "Config":
-        """Read what `to_json` wrote; raises ConfigError on options this version does not know."""
+        """Read what `to_json` wrote; raises ConfigError unless it holds every option of this version, and no other."""
         try:
             values = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(
+                f"config.json cannot be read ({error}): take it from a copy, or start a new run"
+            ) from error
+        _require_names("", values, cls)
+        for name, section in SECTIONS.items():
+            _require_names(f"{name}.", values[name], section)
+        # JSON has lists only.
+        if isinstance(values["algo"]["hidden"], list):
             values["algo"]["hidden"] = tuple(values["algo"]["hidden"])
-            return cls(**{k: SECTIONS[k](**v) if k in SECTIONS else v for k, v in values.items()}).validate()
-        except (json.JSONDecodeError, TypeError, KeyError) as error:
-            raise ConfigError(f"config.json cannot be read ({error}); it was not written by this version") from error
+        sections = {name: section(**values[name]) for name, section in SECTIONS.items()}
+        return cls(**sections, run_dir=values["run_dir"]).validate()
+
+
+def _require_names(prefix: str, values: Any, kind: type) -> None:
+    """Raise ConfigError unless `values` is a mapping with exactly the options of the dataclass `kind`.
+
+    A missing one is not taken for its default: another version may have had another.
+    """
+    place = prefix.removesuffix(".") or "it"
+    require(isinstance(values, dict), f"config.json cannot be read: {place} is not an object; take it from a copy")
+    known = [option.name for option in dataclasses.fields(kind)]
+    version = "; another version wrote it, add or remove that entry if you know what it stands for"
+    for name in known:
+        require(name in values, f"config.json lacks {prefix}{name}{version}")
+    for name in values:
+        require(name in known, f"config.json holds {prefix}{name}, which this version does not know{version}")
 
 
 def _given(config: Config) -> dict[str, Any]:

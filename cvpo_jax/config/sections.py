@@ -1,14 +1,19 @@
 """The sections of a configuration: frozen dataclasses that check themselves in words that carry the values."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cvpo_jax.config.errors import require, require_positive, require_share
+from cvpo_jax.config.errors import ConfigError, require, require_at_most, require_positive, require_seed, require_share
 from cvpo_jax.config.roles import number, shapes_checkpoint
 
 MIN_STD = 0.1
 """Smallest standard deviation of an action: the KL bounds let a narrower policy move too slowly to follow the limit."""
+MANY, WIDEST = 1_000_000, 20_000
+"""More environments, episodes or states at a time, or wider layers, than any machine holds."""
+MAX_GAMMA = 0.999999
+"""Beyond it 1 - gamma is rounding in float32."""
 Backend = Literal["brax", "gymnasium"]
 Precision = Literal["float32", "bfloat16"]
 PORT_OPTIONS = ("control_step", "hazards", "hazard_size", "gremlin_travel")
@@ -55,13 +60,17 @@ class EnvConfig:
         """Raise ConfigError unless every value can be used."""
         require_positive("env", self, "num_envs", "episode_length", "action_bound", "control_step", "hazard_size")
         require_positive("env", self, "gremlin_travel")
+        require_at_most("env", self, num_envs=MANY, episode_length=10 * MANY, hazards=1_000)
         require(self.hazards is None or self.hazards >= 0, f"--env.hazards is {self.hazards}: it cannot be negative")
         for name in PORT_OPTIONS:
             value = getattr(self, name)
             possible = (self.backend == "brax" and not self.is_own) or value is None
             whose = self.id if self.is_own else f"--env.backend {self.backend}"
             require(possible, f"--env.{name} is {value}: with {whose} it cannot be changed")
-        require(isinstance(self.kwargs, Mapping), f"--env.kwargs is {self.kwargs}: it must be a JSON object")
+        try:
+            json.dumps(self.kwargs, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"--env.kwargs is {self.kwargs}: it must be a JSON object ({error})") from error
         for name in ("kwargs", "action_bound", "observation_key"):
             value = getattr(self, name)
             possible = self.is_own or not value
@@ -157,11 +166,16 @@ class AlgoConfig:
         )
         require_positive("algo", self, "mstep_iterations", "actor_lr", "critic_lr", "multiplier_lr", "recent_steps")
         require_positive("algo", self, "reward_critics", "cost_critics", "quantiles")
+        require_at_most("algo", self, n_step=1_000, batch_size=MANY, samples=10_000, mstep_iterations=10_000)
+        require_at_most("algo", self, reward_critics=100, cost_critics=100, quantiles=1_000)
         require(
             self.unconstrained_updates >= 0,
             f"--algo.unconstrained_updates is {self.unconstrained_updates}: it cannot be negative",
         )
-        require(0 < self.gamma < 1, f"--algo.gamma is {self.gamma}: it must lie strictly between 0 and 1")
+        require(
+            0 < self.gamma <= MAX_GAMMA,
+            f"--algo.gamma is {self.gamma}: it must lie strictly between 0 and 1, and not above {MAX_GAMMA}",
+        )
         for name in ("target_rate", "old_policy_rate", "ema_rate"):
             value = getattr(self, name)
             require(0 < value <= 1, f"--algo.{name} is {value}: it must lie in (0, 1]")
@@ -171,12 +185,8 @@ class AlgoConfig:
             f"--algo.initial_std is {self.initial_std}: it must lie between {MIN_STD} and max_std, {self.max_std}",
         )
         require(
-            len(self.hidden) > 0 and min(self.hidden) > 0,
-            f"--algo.hidden is {self.hidden}: give at least one positive width, as in --algo.hidden 128 128",
-        )
-        require(
-            isinstance(self.constraints, Mapping),
-            f'--algo.constraints is "{self.constraints}": in Python it is a mapping, as in {{"cost_hazards": 10.0}}',
+            0 < len(self.hidden) <= 100 and min(self.hidden) > 0 and max(self.hidden) <= WIDEST,
+            f"--algo.hidden is {self.hidden}: give one to 100 widths from 1 to {WIDEST:,}, as in --algo.hidden 128 128",
         )
         for name, limit in self.constraint_limits.items():
             require(limit >= 0, f"the limit on {name} is {limit}: the cost of an episode cannot be negative")
@@ -211,6 +221,7 @@ class TrainConfig:
         """Raise ConfigError unless every value can be used."""
         require_positive("train", self, "steps", "updates_per_step", "replay_size", "epoch_steps")
         require_positive("train", self, "max_minutes", "devices")
+        require_seed(self.seed, "--train.seed")
         warmup = self.warmup_steps
         require(warmup is None or warmup >= 0, f"--train.warmup_steps is {warmup}: it cannot be negative")
 
@@ -229,3 +240,4 @@ class EvalConfig:
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
         require_positive("eval", self, "episodes", "every")
+        require_at_most("eval", self, episodes=MANY)

@@ -63,7 +63,11 @@ def describe(run_dir: Path, config: Config, static: StaticConfig, num_devices: i
 
 def load_config(run_dir: Path) -> Config:
     """The configuration a run uses; raises ConfigError where the folder is not a run."""
-    return Config.from_json(_read(run_dir, CONFIG))
+    text = _read(run_dir, CONFIG)
+    try:
+        return Config.from_json(text)
+    except ConfigError as error:
+        raise ConfigError(f"{run_dir}: {error}") from error
 
 
 def load_static_config(run_dir: Path) -> StaticConfig:

@@ -16,9 +16,14 @@ Row = dict[str, float]
 METRICS = "metrics.jsonl"
 
 
+def nulls(row: Row) -> dict[str, float | None]:
+    """`row` with null in place of what is not finite, since JSON has no word for it."""
+    return {name: value if math.isfinite(value) else None for name, value in row.items()}
+
+
 def to_json(row: Row) -> str:
-    """One line of JSON. What is not finite becomes null, since JSON has no word for it."""
-    return json.dumps({name: value if math.isfinite(value) else None for name, value in row.items()})
+    """One line of JSON."""
+    return json.dumps(nulls(row))
 
 
 def read_metrics(run_dir: Path) -> list[Row]:

@@ -12,6 +12,7 @@ from cvpo_jax.algorithm.state import Hyperparameters, TrainState, init_train_sta
 from cvpo_jax.algorithm.update import normalize_observation
 from cvpo_jax.runs import checkpoint, directory
 from cvpo_jax.runs.checkpoint import Which
+from cvpo_jax.runtime import devices
 
 Policy = Callable[..., jax.Array]
 
@@ -21,6 +22,7 @@ def load_state(run_dir: Path, *, step: Which = None) -> TrainState:
 
     Its matrix products are exact, since a policy is also used where there are no others (`algorithm.matmul`).
     """
+    devices.require_devices()
     hyperparameters = Hyperparameters.from_config(directory.load_config(run_dir).algo)
     static = directory.load_static_config(run_dir)
     static = replace(static, algo=replace(static.algo, matmul_dtype="float32"))

@@ -29,7 +29,7 @@ class Progress:
         """Read what `to_json` gave; raises DamagedError."""
         names = ("seconds", "score", "checksums")
         if not isinstance(values, dict) or set(values) != {*names, "checksum"}:
-            raise DamagedError("progress/ has no checksums, another version wrote it")
+            raise DamagedError("progress/ is not what this version writes")
         found = {name: values[name] for name in names}
         if values["checksum"] != _of_values(found):
             raise DamagedError("progress/ is not what was written")

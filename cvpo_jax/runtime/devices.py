@@ -6,6 +6,7 @@ collectives below are the identity.
 Notation: B states over all devices, b = B / D of them here, K sampled actions, D devices.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -22,12 +23,24 @@ AXIS_NAME = "devices"
 Tree = TypeVar("Tree")
 
 
+def require_devices() -> list[jax.Device]:
+    """The devices of this process; raises ConfigError where JAX finds none, or would compute in float64 on them."""
+    if jax.config.read("jax_enable_x64"):
+        raise ConfigError("JAX_ENABLE_X64 is on, and everything here is made for float32: unset it")
+    try:
+        return jax.local_devices()
+    except (RuntimeError, AssertionError) as error:
+        wanted = f"JAX_PLATFORMS is {os.environ['JAX_PLATFORMS']}, but " if os.environ.get("JAX_PLATFORMS") else ""
+        reason = str(error).partition("\n")[0].rstrip(".") or "it says no more"
+        raise ConfigError(f"{wanted}JAX finds no such device ({reason}): unset it, or --debug shows more") from error
+
+
 def select(count: int | None) -> list[jax.Device]:
     """The first `count` devices of this process, all of them for None; raises ConfigError where there are fewer.
 
     Where several processes train together, each uses all of its own.
     """
-    available = jax.local_devices()
+    available = require_devices()
     if distributed.size() > 1:
         if count not in (None, jax.device_count()):
             raise ConfigError(

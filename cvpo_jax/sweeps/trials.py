@@ -1,6 +1,8 @@
 """The trials of a sweep: which there are, how far each has come, and which are trained together."""
 
+import hashlib
 import itertools
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +16,10 @@ from cvpo_jax.runs.metrics import Row, read_metrics
 from cvpo_jax.training import population
 
 PROBLEM = "problem.txt"
+MOST = 10_000
+"""Trials of a sweep."""
+LONGEST_NAME = 240
+"""Bytes of a folder's name: file systems allow 255."""
 Grid = dict[str, list[str]]
 """Options, such as `algo.kl_estep`, and the values of each."""
 
@@ -64,7 +70,7 @@ class Trial:
         if not (self.run_dir / "config.json").exists():
             return
         stored, wanted = (_lasting(config) for config in (directory.load_config(self.run_dir), self.config))
-        for section in ("env", "algo", "train"):
+        for section in ("env", "algo", "controller", "train"):
             was, now = vars(getattr(stored, section)), vars(getattr(wanted, section))
             for name in now:
                 if was[name] != now[name]:
@@ -88,23 +94,43 @@ def parse_grid(texts: Sequence[str]) -> Grid:
     for text in texts:
         option, sign, values = text.partition("=")
         option = option.removeprefix("--").replace("-", "_")
-        grid[option] = [value.strip() for value in values.split(";" if ";" in values else ",")]
-        if not sign or not all(grid[option]):
+        each = [value.strip() for value in values.split(";" if ";" in values else ",")]
+        if not sign or not all(each):
             raise ConfigError(f"--grid {text} is not of the form section.option=v1,v2, as in algo.kl_estep=0.05,0.1")
+        if option in grid:
+            raise ConfigError(f"--grid {text}: {option} is in the grid twice; give all its values at once")
         if option in ("train.seed", "run_dir"):
             raise ConfigError(f"--grid {text}: {option} cannot be in the grid; --seeds and --sweep_dir set it")
+        grid[option] = each
     return grid
 
 
 def expand(config: Config, seeds: int, grid: Grid, sweep_dir: Path) -> list[Trial]:
     """Each combination of the grid under `seeds` seeds, from that of `config` on; raises ConfigError."""
-    trials = []
+    count = seeds * math.prod(len(values) for values in grid.values())
+    if count > MOST:
+        raise ConfigError(f"--seeds is {seeds}: these are {count:,} trials, and a sweep has at most {MOST:,}")
+    trials: list[Trial] = []
     for values in itertools.product(*grid.values()):
         chosen = dict(zip(grid, values, strict=True))
         changed = override(config, chosen)
         for seed in range(config.train.seed, config.train.seed + seeds):
             trials.append(under_seed(changed, chosen, seed, sweep_dir))
+    _require_different(trials)
     return trials
+
+
+def _require_different(trials: Sequence[Trial]) -> None:
+    """Raise ConfigError where two trials are the same training, or would share a folder."""
+    seen: dict[str, Trial] = {}
+    for trial in trials:
+        for key in (str(trial.run_dir), replace(trial.config, run_dir=None).to_json()):
+            other = seen.setdefault(key, trial)
+            if other is not trial:
+                pair = " and ".join(
+                    " ".join(f"{name}={value}" for name, value in each.settings.items()) for each in (other, trial)
+                )
+                raise ConfigError(f"--grid gives the same trial twice, as {pair}: leave one out")
 
 
 def override(config: Config, options: dict[str, str]) -> Config:
@@ -117,6 +143,9 @@ def under_seed(config: Config, options: dict[str, str], seed: int, sweep_dir: Pa
     """The trial of `config`, in which `options` are set, under a seed; raises ConfigError."""
     settings = options | {"seed": str(seed)}
     name = re.sub(r"[^\w.+=-]+", "-", "_".join(f"{option}={value}" for option, value in settings.items()))
+    if len(name.encode()) > LONGEST_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        name = f"{name.encode()[: LONGEST_NAME - 40].decode(errors='ignore')}_{digest}_seed={seed}"
     run_dir = sweep_dir / name
     begun = directory.load_config(run_dir) if (run_dir / "config.json").exists() else None
     config = replace(config, train=replace(config.train, seed=seed), run_dir=str(run_dir))

@@ -51,6 +51,7 @@ class NavigationEnv(SafeEnv):
         self._repeats, substeps = _substeps(control_step, robot.timestep, robot.substeps)
         self._physics_step = robot.timestep * substeps
         self.control_step = self._repeats * self._physics_step
+        self._places = task.places
         self._scene = scene_of(task, robot)
         self._physics = physics.make_step(robot, self._scene, substeps)
         self._fixed_key = jax.random.PRNGKey(seed) if layout == "fixed" else None
@@ -132,7 +133,7 @@ class NavigationEnv(SafeEnv):
 
     def _place(self, layout_key: jax.Array, episode_key: jax.Array) -> World:
         place_key, robot_key, body_key, task_key = jax.random.split(layout_key, 4)
-        positions = sample_layout(place_key, self.task.places)
+        positions = sample_layout(place_key, self._places)
         dtype = positions.dtype
         objects = self.task.split(positions)
         scene = self._scene

@@ -20,6 +20,8 @@ from jax import lax
 from envs.batching.work_queue import run_loops
 
 TRIES = 100
+DENSEST = 0.5
+"""Largest share of the area that discs of the keepouts' radii may cover: placed at random they jam at 0.547."""
 _BLOCK = 16
 _MAX_ROUNDS = 1_000_000
 
@@ -42,7 +44,7 @@ class Places:
 
     @classmethod
     def of(cls, places: Sequence[Place]) -> "Places":
-        """Arrays of `places`; raises ValueError where an area is smaller than its keepout."""
+        """Arrays of `places`; raises ValueError where an area is smaller than its keepout, or all are too crowded."""
         for place in places:
             if min(place.area[2] - place.area[0], place.area[3] - place.area[1]) < 2 * place.keepout - 1e-8:
                 raise ValueError(
@@ -50,6 +52,13 @@ class Places:
                 )
         areas = np.array([place.area for place in places])
         keepout = np.array([place.keepout for place in places])
+        room = np.prod(areas[:, 2:].max(0) - areas[:, :2].min(0))
+        covered = np.pi * np.sum(keepout**2) / room
+        if covered > DENSEST:
+            raise ValueError(
+                f"{len(places)} objects and robots with their keepouts cover {covered:.0%} of the area, and layouts of "
+                f"more than {DENSEST:.0%} are not found at random: take fewer or smaller ones, or enlarge the area"
+            )
         return cls(low=areas[:, :2] + keepout[:, None], high=areas[:, 2:] - keepout[:, None], keepout=keepout)
 
 

@@ -1,8 +1,10 @@
 """The front that commands share: options, exit statuses and lines, and the console script."""
 
 import dataclasses
+import errno
 import importlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cvpo_jax import Config, ConfigError, bench, cli, evaluate, plot, ray_tune, render, report, run, sweep, transfer
+from cvpo_jax.runs import directory
 from cvpo_jax.runs.checkpoint import CheckpointError
 from cvpo_jax.training.train import TrainingError
 from envs.host.pool import HostError
@@ -56,6 +59,69 @@ def test_an_interrupt_says_how_to_resume(capsys):
 def test_a_defect_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         cli.main(raising(ZeroDivisionError()), [])
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.ENOENT])
+def test_a_disk_that_fails_is_one_line(number, capsys):
+    assert cli.main(raising(OSError(number, os.strerror(number), "runs/x")), []) == cli.WRONG
+    assert capsys.readouterr().err == f"error: runs/x: {os.strerror(number)}; what was written before is whole\n"
+
+
+def test_an_error_of_the_operating_system_that_is_no_users_keeps_its_traceback():
+    with pytest.raises(OSError, match="Bad file"):
+        cli.main(raising(OSError(errno.EBADF, "Bad file descriptor")), [])
+
+
+def test_debug_shows_pythons_message_above_the_line(tmp_path, capsys):
+    path = tmp_path / "odd.py"
+    path.write_text("def get_config():\n    return 1 / 0\n")
+    for more in ([], ["--debug"]):
+        assert cli.main(run.command, [*more, str(path)]) == cli.WRONG
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[-1] == f"error: {path}, line 2: ZeroDivisionError: division by zero; --debug shows more"
+        assert (len(lines) > 1) == bool(more) == any("return 1 / 0" in line for line in lines)
+
+
+def test_a_tilde_is_the_home_wherever_it_stands(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli.read_options(evaluate.EvaluateOptions, "evaluate", ["~/run"]).run_dir == tmp_path / "run"
+    assert cli.read_options(plot.PlotOptions, "plot", ["~/a", "--out=~/b"]).run_dirs == (tmp_path / "a",)
+    assert cli.read_options(plot.PlotOptions, "plot", ["~/a", "--out=~/b"]).out == tmp_path / "b"
+    assert cli.read_invocation(run.RunOptions, "run", ["--resume=~/run"]).options.resume == tmp_path / "run"
+    assert directory.choose(Config(run_dir="~/run")) == tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("missing/x.png", "there is no folder missing"), ("x.mp3", "must end in .png or .gif"), ("x.png", "a folder is")],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_work_begins(path, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.png").mkdir()
+    with pytest.raises(ConfigError, match=rf"--out is {path}: .*{said}"):
+        cli.require_output("out", Path(path), (".png", ".gif"))
+    cli.require_output("out", Path("y.GIF"), (".png", ".gif"))
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "said"),
+    [
+        (evaluate.command, "--episodes 0", "--episodes is 0"),
+        (evaluate.command, "--episodes 1000000000", "--episodes is 1000000000"),
+        (evaluate.command, "--seed 4294967296", "--seed is 4294967296"),
+        (render.command, "--seed -1", "--seed is -1"),
+        (render.command, "--output missing/x.gif", "there is no folder missing"),
+        (plot.command, "--out missing/x.png", "there is no folder missing"),
+        (plot.command, "--out x.mp3", "must end in .png or .pdf or .svg"),
+        (transfer.command, "--repeats 0", "--repeats is 0"),
+        (transfer.command, "--episodes 2", "--episodes is 2"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused_by_name(command, words, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command, ["run", *words.split()]) == cli.WRONG
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
 
 
 def test_a_command_gets_the_arguments_given_or_those_of_the_process(monkeypatch):

@@ -100,7 +100,7 @@ def test_without_gl_the_remedy_is_told_in_one_line(run_dir, monkeypatch, capsys)
 @pytest.mark.parametrize(
     ("task_id", "options", "said"),
     [
-        ("SafetyPointGoal1-v0", ["--output", "way.mp3"], "the suffix must be .png, .gif or .mp4"),
+        ("SafetyPointGoal1-v0", ["--output", "way.mp3"], "must end in .gif or .png or .mp4"),
         ("SafetyPointGoal1-v0", ["--camera", "track"], "--camera is track: SafetyPointGoal1-v0 is drawn from above"),
         (
             "SafetyPointGoal1-v0",

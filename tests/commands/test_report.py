@@ -18,7 +18,12 @@ def write_run(folder: Path, seed: int, final_cost: float) -> Path:
     (folder / "config.json").write_text(config.to_json())
     with (folder / "metrics.jsonl").open("w") as file:
         for index, cost in enumerate((*COSTS[:2], final_cost)):
-            row = {"updates": 1000 * (index + 1), "seconds": 60.0 * (index + 1), "return_mean": 10.0 + index}
+            row = {
+                "step": 256_000 * (index + 1),
+                "updates": 1000 * (index + 1),
+                "seconds": 60.0 * (index + 1),
+                "return_mean": 10.0 + index,
+            }
             row |= {"cost/measured": cost + 1} if index < 2 else {}
             row |= {"cost_mean": cost, "train/cost": 2 * cost if index < 2 else None, "train/share_over_limit": 0.5}
             file.write(json.dumps(row) + "\n")
@@ -52,13 +57,18 @@ def test_the_table_has_a_row_a_run_and_one_over_seeds(tmp_path: Path, capsys: py
     assert lines[4].startswith("| SafetyPointGoal1-v0 | measured | 30 | all | 3.0 ± 0 |")
     assert len({line.count("|") for line in lines}) == 1
     report.command([*runs, "--json"])
-    assert [run["seed"] for run in json.loads(capsys.readouterr().out)] == [0, 1]
+    text = capsys.readouterr().out
+    assert "NaN" not in text, "which is not JSON"
+    assert [(run["seed"], run["figures"]["lam"]) for run in json.loads(text)] == [(0, None), (1, None)]
 
 
 def test_a_run_without_evaluations_and_a_wrong_count_are_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", 0, 20.0)
     with pytest.raises(ConfigError, match="--last is 0"):
         report.command([str(run), "--last", "0"])
+    (run / "metrics.jsonl").write_text('{"step": 1, "updates": 3, "seconds": 1.0, "return_mean": 0.5}\n')
+    with pytest.raises(ConfigError, match=r"evaluation 1 of .* lacks cost_mean"):
+        report.command([str(run)])
     (run / "metrics.jsonl").unlink()
     with pytest.raises(ConfigError, match="no evaluation yet"):
         report.command([str(run)])

@@ -43,6 +43,33 @@ def refused(config):
         ("train", "replay_size", 100),
         ("eval", "episodes", 0),
         ("eval", "every", -1),
+        ("algo", "cost_limit", float("inf")),
+        ("algo", "gamma", 0.99999999999),
+        ("algo", "kl_estep", float("inf")),
+        ("algo", "actor_lr", 1e-50),
+        ("algo", "batch_size", 2_000_000),
+        ("algo", "hidden", (10**9,)),
+        ("algo", "hidden", [16, 16]),
+        ("algo", "hidden", (16.0,)),
+        ("algo", "samples", 8.0),
+        ("algo", "samples", True),
+        ("algo", "covariance", "round"),
+        ("algo", "constraints", {"cost": "much"}),
+        ("algo", "normalize_observations", "yes"),
+        ("env", "num_envs", 10**7),
+        ("env", "hazards", 10**6),
+        ("env", "hazards", 1.5),
+        ("env", "id", None),
+        ("env", "kwargs", {"payload": object}),
+        ("train", "updates_per_step", float("inf")),
+        ("train", "updates_per_step", 1e9),
+        ("train", "updates_per_step", 1e-30),
+        ("train", "epoch_steps", 2**31),
+        ("train", "warmup_steps", 2**40),
+        ("train", "seed", 2**32),
+        ("train", "seed", -1),
+        ("train", "max_minutes", float("nan")),
+        ("eval", "episodes", 10**9),
     ],
 )
 def test_impossible_values_are_refused_by_name_and_value(section, name, value):
@@ -51,6 +78,15 @@ def test_impossible_values_are_refused_by_name_and_value(section, name, value):
     message = refused(dataclasses.replace(config, **{section: changed}))
     assert str(value) in message
     assert name in message or "limit on cost" in message
+
+
+def test_a_batch_is_no_larger_than_the_replay():
+    config = Config(algo=AlgoConfig(batch_size=300), train=TrainConfig(replay_size=200), env=EnvConfig(num_envs=2))
+    assert "--algo.batch_size is 300: it cannot exceed --train.replay_size, 200" in refused(config)
+
+
+def test_steps_that_no_counter_of_the_program_holds_are_counted_on_the_host():
+    assert Config(train=TrainConfig(steps=10**11)).validate().train.steps == 10**11
 
 
 def test_more_environments_leave_updates_and_ages_as_they_are():
@@ -105,18 +141,31 @@ def test_json_there_and_back():
     assert Config.from_json(config.to_json()) == config
 
 
-def test_json_of_another_version_is_refused_in_words():
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda values: values["algo"].update(momentum=0.9), r"holds algo\.momentum.*another version"),
+        # Overlooking these would evaluate a policy on another task than it was trained on.
+        (lambda values: values["env"].update(contacts="overlap"), r"holds env\.contacts"),
+        (lambda values: values["algo"].pop("kl_estep"), r"lacks algo\.kl_estep.*another version"),
+        (lambda values: values.pop("eval"), "lacks eval"),
+        (lambda values: values.pop("run_dir"), "lacks run_dir"),
+        (lambda values: values.update(colour=3), "holds colour"),
+        (lambda values: values.update(algo=[1]), "algo is not an object"),
+        (lambda values: values["algo"].update(samples="8"), r'--algo\.samples is "8": it must be a whole number'),
+        (lambda values: values["algo"].update(hidden=16), r"--algo\.hidden is 16"),
+        (lambda values: values["env"].update(kwargs=[1]), r"--env\.kwargs is \[1\]"),
+        (lambda values: values.update(run_dir=3), "--run_dir is 3"),
+    ],
+)
+def test_json_with_other_entries_or_types_is_refused_by_name(spoil, said):
     values = json.loads(Config().to_json())
-    values["algo"]["momentum"] = 0.9
-    with pytest.raises(ConfigError, match=r"momentum.*version"):
+    spoil(values)
+    with pytest.raises(ConfigError, match=said):
         Config.from_json(json.dumps(values))
-    with pytest.raises(ConfigError, match="cannot be read"):
-        Config.from_json("{")
 
 
-def test_an_option_that_this_version_lacks_is_refused_and_named():
-    """Overlooking it would evaluate a policy on another task than it was trained on."""
-    values = json.loads(Config().to_json())
-    values["env"]["contacts"] = "overlap"
-    with pytest.raises(ConfigError, match="contacts"):
-        Config.from_json(json.dumps(values))
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00", '{"env": 1}'])
+def test_what_is_no_configuration_is_refused(text):
+    with pytest.raises(ConfigError, match=r"config\.json (cannot be read|lacks)"):
+        Config.from_json(text)

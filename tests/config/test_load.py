@@ -62,12 +62,31 @@ def test_the_genuine_environment_keeps_its_control_step():
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("x = 1", r"get_config\(\)"), ("def get_config():\n    return {}", "returned dict")],
+    [
+        ("x = 1", r"odd\.py has no function get_config\(\)"),
+        ("get_config = 3", r"odd\.py has no function get_config\(\)"),
+        ("def get_config():\n    return {}", "returned dict"),
+        ("x = 1\ny = (\n", r"odd\.py, line 2: SyntaxError: '\(' was never closed; --debug"),
+        ("\n\nimport nothing_of_the_kind", r"odd\.py, line 3: ModuleNotFoundError: No module named 'nothing_of"),
+        ("def get_config():\n    return 1 / 0", r"odd\.py, line 2: ZeroDivisionError: division by zero"),
+        ("def get_config(seed):\n    return seed", r"odd\.py: TypeError: missing a required argument: 'seed'"),
+        ("raise SystemExit(3)", r"odd\.py, line 1: SystemExit: 3"),
+        (b"x = '\xe9'", r"odd\.py: SyntaxError: .*utf-8"),
+        (b"x = 1\x00", r"odd\.py.*: (SyntaxError|ValueError): .*null bytes"),
+    ],
 )
-def test_a_file_that_is_no_experiment_is_refused(text, said, tmp_path):
+def test_a_file_that_is_no_experiment_is_refused_with_its_line(text, said, tmp_path):
     path = tmp_path / "odd.py"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=said):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError, match=said) as raised:
+        load_experiment(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_an_experiment_says_itself_is_passed_on(tmp_path):
+    path = tmp_path / "odd.py"
+    path.write_text("from cvpo_jax import ConfigError\nraise ConfigError('--x is 1: make it 2')\n")
+    with pytest.raises(ConfigError, match=r"^--x is 1: make it 2$"):
         load_experiment(path)
 
 
@@ -85,6 +104,8 @@ def test_constraints_are_named_in_one_word_and_none_leaves_an_option_to_the_task
     for text in ("cost_hazards", "cost_hazards=many", "cost_hazards=10,,"):
         with pytest.raises(ConfigError, match="name=limit"):
             parse_overrides(Config(), ["--algo.constraints", text], "", "")
+    with pytest.raises(ConfigError, match="cost_hazards has two limits"):
+        parse_overrides(Config(), ["--algo.constraints", "cost_hazards=10,cost_hazards=20"], "", "")
 
 
 @pytest.mark.parametrize(

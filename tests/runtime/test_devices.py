@@ -1,5 +1,9 @@
 """Collectives and placement on forced devices; one update is the same on one device as on several."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -95,3 +99,20 @@ def test_an_update_is_the_same_on_several_devices(count):
         np.testing.assert_allclose(y, x, rtol=1e-5, atol=1e-5, err_msg=jax.tree_util.keystr(path))
     for name, value in metrics_one.items():
         np.testing.assert_allclose(metrics_many[name][0], value, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"JAX_ENABLE_X64": "1"}, "JAX_ENABLE_X64 is on"),
+        ({"JAX_PLATFORMS": "cuda"}, "JAX_PLATFORMS is cuda, but JAX finds no such device"),
+        ({"JAX_PLATFORMS": "colour"}, "JAX_PLATFORMS is colour, but JAX finds no such device"),
+    ],
+)
+def test_surroundings_that_cannot_be_used_are_told(environment, said):
+    code = "from cvpo_jax.runtime import devices\ndevices.select(None)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"cvpo_jax.config.errors.ConfigError: {said}") and "unset it" in last

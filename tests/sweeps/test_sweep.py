@@ -137,7 +137,10 @@ def test_trials_one_checkpoint_apart_go_on_together_from_the_earlier(finished, e
 
 
 class Breaking(Bandit):
-    """Rewards are not numbers once `place` has come past 20; some seeds start so close that the warm-up gets there."""
+    """Rewards are not numbers once `place` has come past 20; some seeds start so close that the warm-up gets there.
+
+    Those of an evaluation, of four environments, do not.
+    """
 
     def outcome(self, place, action):
         _, reward, cost = super().outcome(place, action)
@@ -145,7 +148,7 @@ class Breaking(Bandit):
 
     def reset(self, key):
         state = super().reset(key)
-        start = 15.0 * (key[1] % 2)
+        start = 15.0 * (key[1] % 2) * (self.num_envs != 4)
         return state.replace(pipeline_state=state.pipeline_state.replace(place=jnp.full(self.num_envs, start)))
 
 
@@ -191,6 +194,32 @@ def test_values_with_commas_are_separated_by_semicolons(tmp_path):
     first, second = trials.expand(Config(), 1, grid, tmp_path)
     assert first.config.algo.cost_limits == (1, 2)
     assert second.run_dir.name == "algo.constraints=cost_a=3-cost_b=4_algo.actor_lr=1e-3_seed=0"
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        (["algo.kl_estep=0.1,0.1"], "the same trial twice, as algo.kl_estep=0.1 seed=0 and algo.kl_estep=0.1 seed=0"),
+        (["algo.kl_estep=0.1,1e-1"], "the same trial twice, as algo.kl_estep=0.1 seed=0 and algo.kl_estep=1e-1"),
+        (["algo.kl_estep=0.1", "algo.kl-estep=0.2"], "algo.kl_estep is in the grid twice"),
+    ],
+)
+def test_no_two_trials_of_a_sweep_are_the_same(grid, said, tmp_path):
+    with pytest.raises(ConfigError, match=said):
+        trials.expand(Config(), 1, trials.parse_grid(grid), tmp_path)
+
+
+def test_a_sweep_has_a_bound_and_folders_have_names_that_fit(tmp_path):
+    with pytest.raises(ConfigError, match=r"--seeds is 1000000000: these are 2,000,000,000 trials"):
+        trials.expand(Config(), 10**9, trials.parse_grid(["algo.kl_estep=0.1,0.2"]), tmp_path)
+    with pytest.raises(ConfigError, match=r"--train\.seed is 2147483648"):
+        trials.expand(replace(Config(), train=replace(Config().train, seed=2**31 - 1)), 2, {}, tmp_path)
+    widths = " ".join(["100"] * 90)
+    long = trials.expand(Config(), 2, {"algo.hidden": [widths, f"{widths} 7"]}, tmp_path)
+    names = {trial.run_dir.name for trial in long}
+    assert len(names) == 4 and max(map(len, names)) <= 255
+    for name in names:
+        (tmp_path / name).mkdir()
 
 
 def test_parts_share_all_trials_and_keep_shapes_together(tmp_path):

@@ -77,3 +77,10 @@ def test_no_episode_starts_with_a_cost(name: str) -> None:
 def test_an_area_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="enlarge"):
         Places.of([Place((0.0, 0.0, 0.5, 2.0), 0.3)])
+
+
+def test_a_task_too_crowded_to_be_laid_out_is_refused_at_once() -> None:
+    for hazards in (40, 500):
+        with pytest.raises(ValueError, match=rf"{hazards + 3} objects and robots .* take fewer or smaller ones"):
+            envs.make("SafetyPointGoal1-v0", hazards=hazards)
+    envs.make("SafetyPointGoal1-v0", hazards=30)
