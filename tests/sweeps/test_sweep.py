@@ -161,7 +161,7 @@ def test_a_trial_that_fails_leaves_the_others_alone(experiment, tmp_path, monkey
     for seed, found in status.items():
         rows = read_metrics(tmp_path / "toy" / f"seed={seed}")
         assert [row["step"] for row in rows] == (EPOCH_ENDS if found == "done" else [])
-    assert capsys.readouterr().out.count("were not finite in the warm-up") == list(status.values()).count("failed")
+    assert capsys.readouterr().out.count(" in the warm-up") == list(status.values()).count("failed")
     assert cli.main(sweep.command, command) == 0
     assert "trial(s)" not in capsys.readouterr().out, "what failed is not tried again"
 
