@@ -131,8 +131,11 @@ class Config:
         for name, section in SECTIONS.items():
             for option in roles.shaping(section):
                 value = getattr(getattr(self, name), option)
-                # Of constraints only the names, in their order.
-                yield f"{name}.{option}", tuple(value) if option == "constraints" else value
+                if option == "constraints":  # only the names, in their order
+                    value = tuple(value)
+                elif option == "kwargs":  # as they are stored
+                    value = json.loads(json.dumps(value))
+                yield f"{name}.{option}", value
 
     def to_json(self) -> str:
         """The whole configuration as JSON."""

@@ -2,7 +2,7 @@
 
 An option is static, compiled into the program, unless it is declared a `number`: an argument of the compiled program,
 in which the trials of one population may differ. `shapes_checkpoint` says that stored arrays have their shapes from it,
-so that a resumed run has to keep it.
+or are of an environment that it makes, so that a resumed run has to keep it.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ def number(default: Any, **options: Any) -> Any:
 
 
 def shapes_checkpoint(default: Any = dataclasses.MISSING, **options: Any) -> Any:
-    """The field of a static option that stored arrays have their shapes from."""
+    """The field of a static option that stored arrays, or the environments in them, are made by."""
     return dataclasses.field(default=default, metadata={_SHAPES_CHECKPOINT: True}, **options)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from cvpo_jax.config.errors import ConfigError, require, require_at_most, require_positive, require_seed, require_share
@@ -26,7 +26,7 @@ class EnvConfig:
 
     id: str = shapes_checkpoint("SafetyPointGoal1-v0")
     """Safety-Gymnasium's id of a task, or your own as module:Name, a function that makes it or a registered id."""
-    kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    kwargs: Mapping[str, Any] = shapes_checkpoint(default_factory=dict, hash=False)
     """Arguments of your own environment's function, as JSON."""
     folder: str | None = None
     """The folder your own module lies in, if not the working folder; None: that of the experiment file."""
@@ -34,21 +34,21 @@ class EnvConfig:
     """`brax`: inside the compiled loop; `gymnasium`: in worker processes. Your own environment's kind decides."""
     num_envs: int | None = shapes_checkpoint(None)
     """Environments stepped together, over all devices; None: 512 inside the compiled loop, 20 in worker processes."""
-    layout: Literal["random", "fixed"] = "random"
+    layout: Literal["random", "fixed"] = shapes_checkpoint("random")
     """A new layout each episode, or one for all."""
     episode_length: int | None = shapes_checkpoint(None)
     """Steps of an episode; None: the task's own."""
-    action_bound: float | None = None
+    action_bound: float | None = shapes_checkpoint(None)
     """Bound on the actions of your own environment where its action space has none."""
-    observation_key: str | None = None
+    observation_key: str | None = shapes_checkpoint(None)
     """The entry of dictionary observations that is used; None: "state" beside "privileged_state", else all of them."""
-    control_step: float | None = None
+    control_step: float | None = shapes_checkpoint(None)
     """Seconds that an action acts, on the port; None: the robot's own."""
-    hazards: int | None = None
+    hazards: int | None = shapes_checkpoint(None)
     """Number of hazards, on the port; None: the task's own."""
-    hazard_size: float | None = None
+    hazard_size: float | None = shapes_checkpoint(None)
     """Radius (m) of a hazard, on the port; None: the task's own."""
-    gremlin_travel: float | None = None
+    gremlin_travel: float | None = shapes_checkpoint(None)
     """Radius (m) of the circle that gremlins move on, on the port; None: the task's own."""
 
     @property

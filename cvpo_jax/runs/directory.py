@@ -16,6 +16,9 @@ CONFIG = "config.json"
 SIZES = "sizes.json"
 """The sizes of a run's environment, from which its networks are rebuilt without it."""
 
+LARGEST_SIZE = 10_000_000
+"""Of an observation, an action or an episode: what is damaged must not be allocated."""
+
 
 def choose(config: Config) -> Path:
     """The folder of a new run: the one it names, or a new one, made at once so that no other run can choose it too.
@@ -72,11 +75,19 @@ def load_config(run_dir: Path) -> Config:
 
 def load_static_config(run_dir: Path) -> StaticConfig:
     """The static options and sizes of a run; raises ConfigError where the folder is not a run."""
-    config = load_config(run_dir)
+    config, text = load_config(run_dir), _read(run_dir, SIZES)
     try:
-        return StaticConfig.from_config(config.algo, config.controller, **json.loads(_read(run_dir, SIZES)))
-    except (json.JSONDecodeError, TypeError) as error:
-        raise ConfigError(f"{SIZES} of {run_dir} cannot be read ({error}): another version wrote it") from error
+        sizes = json.loads(text)
+        if wrong := {
+            name: size for name, size in sizes.items() if type(size) is not int or not 0 < size <= LARGEST_SIZE
+        }:
+            raise TypeError(f"{wrong} cannot be sizes")
+        return StaticConfig.from_config(config.algo, config.controller, **sizes)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{SIZES} of {run_dir} cannot be read ({error}): another version wrote it, or it is damaged; "
+            f"--resume {run_dir} writes it again"
+        ) from error
 
 
 def resumable(run_dir: Path, config: Config) -> Config:
@@ -102,4 +113,9 @@ def _read(run_dir: Path, name: str) -> str:
     path = Path(run_dir) / name
     if not path.is_file():
         raise ConfigError(f"{run_dir} is not a run directory: it holds no {name}")
-    return path.read_text()
+    try:
+        return path.read_text()
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{name} of {run_dir} is damaged ({error}): take it from a copy, or start a new run"
+        ) from error

@@ -82,7 +82,17 @@ def test_a_folder_that_is_no_run_is_told(tmp_path):
             load(tmp_path)
 
 
-@pytest.mark.parametrize("spoil", [lambda values: values | {"color": 3}, lambda values: {}])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda values: values | {"color": 3},
+        lambda values: {},
+        lambda values: [1],
+        lambda values: values | {"action_size": "2"},
+        lambda values: values | {"observation_size": 10**12},
+        lambda values: values | {"num_constraints": 0},
+    ],
+)
 def test_files_of_another_version_are_told(described, spoil):
     path = described / "sizes.json"
     path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
@@ -104,7 +114,12 @@ def test_every_option_that_shapes_a_checkpoint_is_kept(option, described):
     stored = json.loads((described / "config.json").read_text())
     was = stored[section][name]
     other = {"env.backend": "gymnasium", "algo.covariance": "full", "env.episode_length": 100}
-    other["algo.constraints"] = {"cost_hazards": 1.0}
+    other |= {"algo.constraints": {"cost_hazards": 1.0}, "env.layout": "fixed"}
+    other |= {"env.control_step": 0.1, "env.hazards": 3, "env.hazard_size": 0.1, "env.gremlin_travel": 0.2}
+    own = {"env.kwargs": {"payload": 2.0}, "env.action_bound": 1.0, "env.observation_key": "state"}
+    other |= own
+    if option in own:  # only an environment of one's own takes them
+        stored["env"]["id"] = "module:Name"
     other |= {"algo.layer_norm": False}
     if option in other:
         stored[section][name] = other[option]
@@ -116,6 +131,8 @@ def test_every_option_that_shapes_a_checkpoint_is_kept(option, described):
         stored["train"]["updates_per_step"] = 1 / stored[section][name]
     (described / "config.json").write_text(json.dumps(stored))
     asked = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, devices=2))
+    if option in own:
+        asked = dataclasses.replace(asked, env=dataclasses.replace(asked.env, id="module:Name"))
     with pytest.raises(ConfigError, match=rf"--{option} is .* but .* was made with"):
         directory.resumable(described, asked)
 
