@@ -85,7 +85,7 @@ class Config:
         scale = self.scale
         num_envs, rate = scale.num_envs, scale.updates_per_step
         wanted = num_envs * rate
-        least, most = num_envs / INT_BOUND, INT_BOUND / scale.epoch_steps
+        least, most = num_envs / INT_BOUND, INT_BOUND / max(num_envs, scale.epoch_steps)
         require(
             least <= wanted and rate <= most,
             f"--train.updates_per_step is {rate}: it must lie between {1 / INT_BOUND:.1g} and {most:.6g}, so that"
