@@ -86,7 +86,9 @@ def test_help_lists_every_option_with_default_and_meaning(capsys):
 def test_help_on_an_experiment_shows_its_own_defaults(tiny_experiment, capsys):
     with pytest.raises(SystemExit):
         run.command([str(tiny_experiment), "--help"])
-    assert "Environments stepped together, over all devices. (default: 16)" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Environments stepped together, over all devices; None: 512" in shown
+    assert "in worker processes. (default: 16)" in shown
 
 
 def read_config(*arguments):
