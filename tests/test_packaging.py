@@ -13,7 +13,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("cvpo_jax", "envs", "experiments")
 OPTIONAL = {
+    "flatbuffers": "imported when a policy is exported as StableHLO only",
     "gymnasium": "imported for environments on the host only",
+    "onnx": "imported when a policy is exported as ONNX only",
     "playground": "imported by an experiment on one of its environments only",
     "ray": "imported by the command that runs Ray Tune only",
     "safety-gymnasium": "imported for the original environments only",

@@ -21,6 +21,7 @@ from cvpo_jax.config.names import metric_name
 from cvpo_jax.runtime import devices
 
 MAX_NORMALIZED_LAM = 10.0
+MAX_NORMALIZED_OBSERVATION = 10.0
 
 
 def update(state: TrainState, batch: Batch, *, axis_name: str | None = None) -> tuple[TrainState, Metrics]:
@@ -62,7 +63,7 @@ def normalize_observation(state: TrainState, observation: jax.Array) -> jax.Arra
     """An observation `[..., O]` as the networks see it."""
     if not state.static.algo.normalize_observations:
         return observation
-    return running_statistics.normalize(observation, state.observation_statistics, max_abs_value=10.0)
+    return running_statistics.normalize(observation, state.observation_statistics, MAX_NORMALIZED_OBSERVATION)
 
 
 def update_critics(

@@ -12,7 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from cvpo_jax import Config, ConfigError, bench, cli, evaluate, plot, ray_tune, render, report, run, sweep, transfer
+from cvpo_jax import (
+    Config,
+    ConfigError,
+    bench,
+    cli,
+    evaluate,
+    export,
+    plot,
+    ray_tune,
+    render,
+    report,
+    run,
+    sweep,
+    transfer,
+)
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.checkpoint import CheckpointError
 from cvpo_jax.training.train import TrainingError
@@ -20,6 +34,7 @@ from envs.host.pool import HostError
 
 ON_RUNS = {
     "evaluate": evaluate.EvaluateOptions,
+    "export": export.ExportOptions,
     "plot": plot.PlotOptions,
     "render": render.RenderRequest,
     "report": report.ReportOptions,
