@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         EvalConfig,
         TrainConfig,
     )
+    from cvpo_jax.runs.callbacks import Callback
     from cvpo_jax.runs.policy import load_policy
     from cvpo_jax.training.train import train
 
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AlgoConfig",
     "Batch",
+    "Callback",
     "Config",
     "ConfigError",
     "ControllerConfig",
@@ -57,6 +59,7 @@ _MODULES = {
         "EvalConfig",
         "TrainConfig",
     ),
+    "cvpo_jax.runs.callbacks": ("Callback",),
     "cvpo_jax.runs.policy": ("load_policy",),
     "cvpo_jax.training.train": ("train",),
 }

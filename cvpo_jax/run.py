@@ -20,6 +20,8 @@ class RunOptions:
 
     resume: Path | None = None
     """Directory of a run to continue from its latest checkpoint, under its own options and those given here."""
+    log: str = ""
+    """Where evaluations go besides metrics.jsonl and TensorBoard: any of wandb, mlflow and csv, between commas."""
     distributed: bool = False
     """One of several processes that train together; those of srun, a Kubernetes job and a TPU slice are recognized."""
     no_distributed: bool = False
@@ -70,13 +72,15 @@ def command(arguments: Sequence[str]) -> None:
     _join_others(invocation.options)
     config = make_config(invocation)
     from cvpo_jax.plot import plot_run, table
+    from cvpo_jax.runs.loggers import make_loggers
     from cvpo_jax.runtime import compilation_cache, distributed, memory
     from cvpo_jax.training.train import train
 
+    callbacks = make_loggers(invocation.options.log)
     compilation_cache.enable_cache()
     with distributed.ending_together():
         distributed.require_same(config.to_json())
-        run_dir = train(config, resume=invocation.options.resume)
+        run_dir = train(config, callbacks=callbacks, resume=invocation.options.resume)
     if distributed.is_first():
         print(table(run_dir))
         print(f"learning curve: {plot_run(run_dir)}")

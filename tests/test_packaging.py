@@ -15,10 +15,12 @@ PACKAGES = ("cvpo_jax", "envs", "experiments")
 OPTIONAL = {
     "flatbuffers": "imported when a policy is exported as StableHLO only",
     "gymnasium": "imported for environments on the host only",
+    "mlflow": "imported by the logger of that name only",
     "onnx": "imported when a policy is exported as ONNX only",
     "playground": "imported by an experiment on one of its environments only",
     "ray": "imported by the command that runs Ray Tune only",
     "safety-gymnasium": "imported for the original environments only",
+    "wandb": "imported by the logger of that name only",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()

@@ -1,9 +1,10 @@
 """What a run leaves behind while it trains: metrics and checkpoints, or the reason why it cannot continue."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jax
 from orbax.checkpoint import CheckpointManager
@@ -13,6 +14,7 @@ from cvpo_jax.config import Config
 from cvpo_jax.experience.evaluation import EvaluationResult, summarize
 from cvpo_jax.experience.rollout import LARGEST, CollectorState
 from cvpo_jax.runs import checkpoint, directory, judgment
+from cvpo_jax.runs.callbacks import Callback, Callbacks
 from cvpo_jax.runs.checkpoint import Checkpoint
 from cvpo_jax.runs.console import Logs
 from cvpo_jax.runs.metrics import Row, rewind_metrics
@@ -34,6 +36,9 @@ class Recorder:
     logs: Logs | None = None
     problem: str = ""
     """Why the run cannot continue; empty while it can."""
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    _saving: int | None = None
+    """The step of the checkpoint that is being written in the background."""
 
     def judge(self, row: Row, where: str, held: Callable[[], Parts] | None = None) -> None:
         """Note a problem where numbers went bad, before they can reach a checkpoint.
@@ -89,13 +94,31 @@ class Recorder:
         if not self.logs or not self.manager:
             return
         # First what was to be written before: a run has at most one evaluation without its checkpoint.
-        checkpoint.wait(self.manager)
+        self.finish_checkpoint()
         limits, step = self.config.algo.cost_limits, int(content.state.env_steps)
         summary = summarize(episodes, limits)
         counts = {"step": step, "updates": int(content.state.updates), "seconds": content.seconds}
         score = {"score": checkpoint.score(summary, limits)}
-        self.logs.evaluation(counts | summary | score | row, len(limits))
+        evaluation = counts | summary | score | row
+        self.logs.evaluation(evaluation, len(limits))
         checkpoint.save(self.manager, step, content, score["score"])
+        self._saving = step
+        self.tell("on_evaluation", evaluation)
+
+    def finish_checkpoint(self) -> None:
+        """Wait for the checkpoint that is being written, and tell of it; raises CheckpointError."""
+        if not self.manager:
+            return
+        checkpoint.wait(self.manager)
+        step, self._saving = self._saving, None
+        if step is not None:
+            self.tell("on_checkpoint", step, Path(self.manager.directory) / str(step))
+
+    def tell(self, method: str, *arguments: Any) -> None:
+        """Call a method of all callbacks; note a problem where one raises."""
+        told = self.callbacks.tell(method, *arguments)
+        if told and self.manager:
+            self.problem = self.problem or f"{told}; the run is saved: --resume {self.manager.directory.parent}"
 
 
 def _counted(row: Row) -> str:
@@ -115,12 +138,24 @@ def open_recorder(
     step: int,
     num_devices: int,
     quiet: bool,
+    callbacks: Sequence[Callback] = (),
 ) -> Iterator[Recorder]:
-    """Describe the run in its directory, forget metrics after `step` and open its outlets."""
+    """Describe the run in its directory, forget metrics after `step`, open its outlets and start its callbacks.
+
+    Raises ConfigError where a callback cannot start.
+    """
     if not distributed.is_first():
         yield Recorder(config)
         return
     directory.describe(run_dir, config, static, num_devices)
     rewind_metrics(run_dir, step)
     with Logs(run_dir, config.scale.steps, step=step, quiet=quiet) as logs:
-        yield Recorder(config, manager, logs)
+        recorder = Recorder(config, manager, logs, callbacks=Callbacks(callbacks))
+        recorder.callbacks.start(run_dir, config, step)
+        try:
+            yield recorder
+            recorder.finish_checkpoint()
+        except BaseException as error:
+            recorder.callbacks.tell("on_end", str(error) or type(error).__name__)
+            raise
+        recorder.tell("on_end", recorder.problem)

@@ -16,6 +16,7 @@ from cvpo_jax.algorithm.threshold import threshold_from_limit
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runs import checkpoint, directory
+from cvpo_jax.runs.callbacks import Callback
 from cvpo_jax.runs.checkpoint import Checkpoint
 from cvpo_jax.runs.metrics import Row
 from cvpo_jax.runs.recorder import Parts, Recorder, open_recorder
@@ -34,18 +35,24 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the message says why and what to do."""
 
 
-def train(config: Config, env: Callable[..., Any] | None = None, *, resume: Path | None = None) -> Path:
+def train(
+    config: Config,
+    env: Callable[..., Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+    *,
+    resume: Path | None = None,
+) -> Path:
     """Train as `config` says, or resume the run in `resume`; returns the run directory.
 
     `env` is a function or class at the top of a module that makes an environment of the user's own, in place of the one
-    that `config.env.id` names. Raises ConfigError, CheckpointError or TrainingError, each with one line that says what
-    to do.
+    that `config.env.id` names. `callbacks` are told what the run comes to. Raises ConfigError, CheckpointError or
+    TrainingError, each with one line that says what to do.
     """
     config = with_backend(with_env(config, env) if env else config)
     config = directory.resumable(resume, config) if resume else config.validate().complete()
     run_dir = resume or (directory.choose(config) if distributed.is_first() else Path(config.run_dir or ""))
     with held([run_dir]), host_scope(), interruptible() as stop:
-        (problem,) = train_trials(build(config), [run_dir], stop, resume=bool(resume))
+        (problem,) = train_trials(build(config), [run_dir], stop, resume=bool(resume), callbacks=callbacks)
     if problem:
         raise TrainingError(problem)
     return run_dir
@@ -68,12 +75,13 @@ def train_trials(
     resume: bool,
     step: int | None = None,
     recorded: Callable[[], None] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> list[str]:
     """Train each trial of `trials` in its directory, `held`; returns each one's problem, empty where there was none.
 
     A trial with a problem is left at its last checkpoint; the others go on. `resume` goes on from the checkpoints at
     `step`, forgetting later ones, or from the latest. With `recorded`, which is called after each evaluation, the
-    trials themselves are quiet. Raises ConfigError and CheckpointError.
+    trials themselves are quiet; `callbacks` are told of a single trial. Raises ConfigError and CheckpointError.
     """
     with ExitStack() as stack:
         first = distributed.is_first()
@@ -88,6 +96,7 @@ def train_trials(
             step=_step(state),
             num_devices=trials.trial_devices,
             quiet=recorded is not None,
+            callbacks=callbacks,
         )
         recorders = [
             stack.enter_context(open_one(run_dir, config, manager))
@@ -157,6 +166,8 @@ def _loop(
         if done or epochs % config.eval.every == 0:
             _record(trials, recorders, Checkpoint(state, collector, timer.seconds), rows, timer)
             recorded()
+            # Callbacks are told in the first process alone, and all must stop together.
+            done = distributed.any_process(done or all(recorder.problem for recorder in recorders))
     if stop.requested:
         for recorder in recorders:
             recorder.say("stopped as asked; everything is saved")

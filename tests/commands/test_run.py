@@ -74,7 +74,7 @@ def test_help_lists_every_option_with_default_and_meaning(capsys):
         run.command(["--help"])
     assert stop.value.code == 0
     shown = capsys.readouterr().out
-    options = ["--run_dir", "--resume", "--distributed", "--no_distributed"]
+    options = ["--run_dir", "--resume", "--log", "--distributed", "--no_distributed"]
     for section in ("env", "algo", "controller", "train", "eval"):
         options += [f"--{section}.{field.name}" for field in dataclasses.fields(getattr(Config(), section))]
     for option in [*options, "EXPERIMENT"]:
