@@ -15,6 +15,7 @@ PACKAGES = ("cvpo_jax", "envs", "experiments")
 OPTIONAL = {
     "flatbuffers": "imported when a policy is exported as StableHLO only",
     "gymnasium": "imported for environments on the host only",
+    "imageio-ffmpeg": "imported for films as mp4 where the system has no ffmpeg only",
     "mlflow": "imported by the logger of that name only",
     "onnx": "imported when a policy is exported as ONNX only",
     "playground": "imported by an experiment on one of its environments only",
