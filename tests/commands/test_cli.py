@@ -263,7 +263,7 @@ def test_the_console_script_lists_all_commands(arguments, status):
 
 
 def test_the_console_script_runs_the_command_of_a_name(tmp_path):
-    assert console("fly").stderr.startswith("error: there is no command fly; the commands are bench, evaluate,")
+    assert console("fly").stderr.startswith("error: there is no command fly; the commands are bench, doctor, evaluate,")
     assert console("fly").returncode == cli.WRONG
     assert "usage: cvpo ray_tune " in console("ray-tune", "--help").stdout
     done = console("evaluate", str(tmp_path))
