@@ -9,6 +9,7 @@ import errno
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,6 +52,8 @@ def open_checkpoints(run_dir: Path, *, writing: bool = False) -> Iterator[Checkp
     folder = (Path(run_dir) / "checkpoints").absolute()
     if writing:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob("*.orbax-checkpoint-tmp*"):  # by a run that was killed in the middle
+            shutil.rmtree(left, ignore_errors=True)
     elif not folder.is_dir():
         raise CheckpointError(_none_yet(folder))
     try:
@@ -87,7 +90,6 @@ def _options(writing: bool) -> ocp.CheckpointManagerOptions:
         best_fn=_score,  # without it scores would not be written, and a resumed run would not know its best
         enable_async_checkpointing=True,
         lightweight_initialize=not writing,  # leaves the scores, which only decide what is kept
-        cleanup_tmp_directories=writing,  # of a run that was killed in the middle
         multiprocessing_options=alone if jax.process_count() > 1 else ocp.options.MultiprocessingOptions(),
         create=False,
     )

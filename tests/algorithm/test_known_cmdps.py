@@ -62,8 +62,12 @@ def evaluate(env: ToyEnv, state, *, stochastic: bool) -> tuple[float, float]:
 
 
 def algo(**options) -> AlgoConfig:
-    """Small and quick; an episode lasts 40 updates, which the policy's average must not lag behind."""
+    """Small and quick; an episode lasts 40 updates, which the policy's average must not lag behind.
+
+    Plain critics know these few values as well, and compile in half the time.
+    """
     small = AlgoConfig(cost_limit=LIMIT, gamma=0.9, n_step=1, batch_size=64, samples=16, hidden=(32,))
+    small = replace(small, quantiles=1, layer_norm=False)
     return replace(small, critic_lr=3e-3, ema_rate=0.05, **options)
 
 

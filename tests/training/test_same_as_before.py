@@ -13,8 +13,8 @@ from cvpo_jax.config.load import load_experiment, parse_overrides
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import trainer
 
-AS_BEFORE = ("--algo.quantiles", "1", "--algo.layer_norm", "False")
-"""The critics of that version."""
+AS_BEFORE = ("--algo.quantiles", "1", "--algo.layer_norm", "False", "--algo.recent_steps", "200000")
+"""The critics of that version, and states from all of the replay."""
 ACTOR = {"Dense_0": "hidden_0", "Dense_1": "hidden_1", "Dense_2": "mean", "Dense_3": "scale"}
 CRITIC = {"Dense_0": "observation", "Dense_1": "action", "Dense_2": "hidden_1", "Dense_3": "value"}
 

@@ -63,8 +63,9 @@ def test_what_the_devices_cannot_share_is_told(section, name) -> None:
 
 def test_a_replay_that_cannot_fit_is_refused_before_any_work(monkeypatch) -> None:
     monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
-    with pytest.raises(ConfigError, match=r"--train\.replay_size is 1,000,000,000,000: it takes .* GB .* lower it to"):
-        trainer.build(changed("train", replay_size=10**12))
+    monkeypatch.setattr(memory, "device_bytes", lambda chosen: 10**9)
+    with pytest.raises(ConfigError, match=r"--train\.replay_size is 1,000,000,000: it takes .* GB .* lower it to"):
+        trainer.build(changed("train", replay_size=10**9))
 
 
 def test_the_replay_takes_as_much_as_is_said(built) -> None:
