@@ -18,6 +18,7 @@ from cvpo_jax.algorithm.optimizer import OptimizerState, make_optimizer
 from cvpo_jax.algorithm.running_statistics import RunningStatisticsState, UInt64
 from cvpo_jax.algorithm.scales import SignalSums
 from cvpo_jax.config import AlgoConfig, ControllerConfig, roles
+from cvpo_jax.config.scale import of_cheap_steps
 
 Params = Any
 Metrics = dict[str, jax.Array]
@@ -53,6 +54,7 @@ class Hyperparameters(struct.PyTreeNode):
     @classmethod
     def from_config(cls, algo: AlgoConfig) -> "Hyperparameters":
         """The numbers of `algo` as float32 arrays."""
+        algo = of_cheap_steps(algo)
         values = {name: jnp.float32(getattr(algo, name)) for name in roles.numbers(AlgoConfig)}
         return cls(**values | {"cost_limit": jnp.asarray(algo.cost_limits, jnp.float32)})
 
@@ -80,7 +82,7 @@ class StaticConfig:
     @classmethod
     def from_config(cls, algo: AlgoConfig, controller: ControllerConfig | None = None, **env: Any) -> "StaticConfig":
         """The options of `algo` for an environment of these sizes, the fields above, and perhaps `reward_scale`."""
-        return cls(**env, algo=without_numbers(algo), controller=controller or ControllerConfig())
+        return cls(**env, algo=without_numbers(of_cheap_steps(algo)), controller=controller or ControllerConfig())
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -106,7 +108,7 @@ class StaticConfig:
         """The critics' network: those of reward, then those of each cost."""
         algo = self.algo
         count = algo.reward_critics + self.num_constraints * algo.cost_critics
-        return Critics(count, algo.hidden, algo.matmul_dtype, algo.layer_norm, algo.quantiles)
+        return Critics(count, algo.hidden, algo.matmul_dtype, bool(algo.layer_norm), algo.quantiles or 1)
 
 
 class KLMultipliers(struct.PyTreeNode):

@@ -10,7 +10,7 @@ from typing import Any
 from cvpo_jax.config import roles
 from cvpo_jax.config.controller import ControllerConfig
 from cvpo_jax.config.errors import ConfigError, require
-from cvpo_jax.config.scale import Scale
+from cvpo_jax.config.scale import OF_ALGO, OF_TRAIN, Scale
 from cvpo_jax.config.sections import AlgoConfig, EnvConfig, EvalConfig, TrainConfig
 from cvpo_jax.config.value_types import INT_BOUND, require_types
 
@@ -72,12 +72,12 @@ class Config:
         scale = before.scale if before else self.scale
         if before:
             scale = dataclasses.replace(scale, **_given(self))
-        names = ("steps", "updates_per_step", "warmup_steps", "replay_size", "epoch_steps")
+        algo, train = ({name: getattr(scale, name) for name in names} for names in (OF_ALGO, OF_TRAIN))
         return dataclasses.replace(
             self,
             env=dataclasses.replace(self.env, num_envs=scale.num_envs),
-            algo=dataclasses.replace(self.algo, recent_steps=scale.recent_steps),
-            train=dataclasses.replace(self.train, **{name: getattr(scale, name) for name in names}),
+            algo=dataclasses.replace(self.algo, **algo),
+            train=dataclasses.replace(self.train, **train),
         )
 
     def schedule(self) -> "Schedule":
@@ -177,7 +177,7 @@ def _require_names(prefix: str, values: Any, kind: type) -> None:
 
 def _given(config: Config) -> dict[str, Any]:
     """The options of `Scale` that a configuration does not leave to its rule."""
-    own = vars(config.train) | {"num_envs": config.env.num_envs, "recent_steps": config.algo.recent_steps}
+    own = vars(config.train) | vars(config.algo) | {"num_envs": config.env.num_envs}
     return {field.name: own[field.name] for field in dataclasses.fields(Scale) if own[field.name] is not None}
 
 

@@ -98,10 +98,10 @@ class AlgoConfig:
     """States per update, over all devices."""
     samples: int = 8
     """K: actions sampled at each state for the E-step, stratified: they weigh as exactly as 16 independent ones."""
-    kl_estep: float = number(0.1)
-    """E-step bound on the mean KL of the weighted samples from the old policy."""
-    kl_mean: float = number(0.02)
-    """M-step bound on the KL from moving the policy's mean."""
+    kl_estep: float | None = number(None)
+    """E-step bound on the mean KL of the weighted samples from the old policy; None: 0.2 or 0.1, as `quantiles`."""
+    kl_mean: float | None = number(None)
+    """M-step bound on the KL from moving the policy's mean; None: 0.05 or 0.02, as `quantiles`."""
     kl_covariance: float = number(0.0005)
     """M-step bound on the KL from changing the policy's covariance."""
     mstep_iterations: int = 1
@@ -136,10 +136,10 @@ class AlgoConfig:
     """Critics for each cost."""
     cost_aggregate: Literal["mean", "max"] = "max"
     """How several critics of one cost become one estimate. A policy that seeks low cost finds where one errs low."""
-    quantiles: int = shapes_checkpoint(16)
-    """Quantiles of a value that each critic learns; 1: the mean alone, by its squared error."""
-    layer_norm: bool = shapes_checkpoint(True)
-    """Normalize the critics' hidden layers, so that they stay accurate where data is reused."""
+    quantiles: int | None = shapes_checkpoint(None)
+    """Quantiles of a value that critics learn, 1: the mean alone; None: 16 under 100 steps an update, else 1."""
+    layer_norm: bool | None = shapes_checkpoint(None)
+    """Normalize the critics' hidden layers; None: where there are under 100 steps an update."""
     reward_scale: float | None = None
     """Factor on the rewards that critics learn; None: 1 on the ports' navigation tasks, elsewhere from the warm-up."""
     normalize_observations: bool = True

@@ -99,7 +99,7 @@ def resumable(run_dir: Path, config: Config) -> Config:
     # Several processes use all devices they have.
     as_before = stored.train.devices if distributed.size() == 1 else None
     train = dataclasses.replace(config.train, devices=config.train.devices or as_before)
-    config = dataclasses.replace(config, train=train, run_dir=str(run_dir)).validate()
+    config = dataclasses.replace(config, train=train, run_dir=str(run_dir)).validate().complete(stored)
     for (option, now), (_, was) in zip(config.shaping(), stored.shaping(), strict=True):
         if was != now:
             raise ConfigError(

@@ -164,8 +164,9 @@ def _on_host(x: jax.Array, device: int) -> np.ndarray:
 
 def build(configs: Sequence[Config], chosen: list[jax.Device]) -> PopulationTrainer:
     """The trainer of trials of equal `shape`, spread over `chosen`; raises ConfigError as `trainer.build` does."""
+    configs = [config.validate().complete() for config in configs]
     config = replace(configs[0], train=replace(configs[0].train, devices=1))
-    schedule = config.validate().schedule()
+    schedule = config.schedule()
     env = TrialEnv(partial(trainer.make_env, config, staggered=True), config.scale.num_envs)
     evaluation_env = TrialEnv(partial(trainer.make_env, config), config.eval.episodes)
     memory.require_room(env, config.scale.replay_size, chosen, -(-len(configs) // len(chosen)))

@@ -96,7 +96,8 @@ def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> Vecto
 
 def build(config: Config) -> Trainer:
     """Make the environments and the functions to compile; raises ConfigError where they do not fit the devices."""
-    schedule = config.validate().schedule()
+    config = config.validate().complete()
+    schedule = config.schedule()
     chosen = devices.select(config.train.devices)
     everywhere = devices.all_devices(chosen)
     for name, value in (("env.num_envs", config.scale.num_envs), ("algo.batch_size", config.algo.batch_size)):

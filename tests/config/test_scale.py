@@ -1,5 +1,7 @@
 """The rule that says how much is done how often."""
 
+from dataclasses import replace
+
 import pytest
 
 from cvpo_jax.config import AlgoConfig, Config, EnvConfig, TrainConfig
@@ -10,6 +12,7 @@ def test_the_default_is_what_was_tuned_on_many_environments() -> None:
     assert (scale.num_envs, scale.steps, scale.updates_per_step) == (512, 10_200_000, 1 / 256)
     assert (scale.warmup_steps, scale.replay_size, scale.epoch_steps) == (80_000, 1_600_000, 256_000)
     assert scale.recent_steps == 200_000
+    assert (scale.quantiles, scale.layer_norm, scale.kl_estep, scale.kl_mean) == (1, False, 0.1, 0.02)
 
 
 def test_dear_steps_are_used_more_often() -> None:
@@ -17,6 +20,7 @@ def test_dear_steps_are_used_more_often() -> None:
     assert scale.updates_per_step == 1 / 25
     assert (scale.warmup_steps, scale.replay_size, scale.epoch_steps) == (10_000, 1_000_000, 25_000)
     assert scale.recent_steps == 25_000
+    assert (scale.quantiles, scale.layer_norm, scale.kl_estep, scale.kl_mean) == (16, True, 0.2, 0.05)
 
 
 def test_worker_processes_are_few_and_their_steps_dear() -> None:
@@ -40,12 +44,14 @@ def test_any_number_of_environments_and_steps_makes_a_valid_training(num_envs, s
 def test_what_is_given_stays() -> None:
     given = Config(
         env=EnvConfig(num_envs=10),
-        algo=AlgoConfig(recent_steps=5),
+        algo=AlgoConfig(recent_steps=5, kl_estep=0.3, kl_mean=0.4, quantiles=2, layer_norm=False),
         train=TrainConfig(
             steps=1000, updates_per_step=0.5, warmup_steps=0, replay_size=200, epoch_steps=100, devices=1
         ),
     )
     assert given.complete() == given
+    longer = Config(train=TrainConfig(steps=10**8)).complete(given)
+    assert longer.scale == replace(given.scale, steps=10**8), "a run that goes on keeps what it began with"
     complete = Config().complete()
     assert complete.complete() == complete
     assert complete.scale == Config().scale
