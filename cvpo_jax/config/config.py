@@ -109,22 +109,23 @@ class Config:
         Whatever is counted in steps of all environments grows along, so that an episode lasts as many updates and the
         replay reaches as far back.
         """
-        scale = self.scale
+        scale, complete = self.scale, self.complete()
         ratio = num_envs / scale.num_envs
 
         def steps(count: int) -> int:
             return round(count * ratio)
 
         train = dataclasses.replace(
-            self.train,
+            complete.train,
             steps=steps(scale.steps),
             updates_per_step=scale.updates_per_step / ratio,
             warmup_steps=steps(scale.warmup_steps),
             replay_size=steps(scale.replay_size),
             epoch_steps=steps(scale.epoch_steps),
         )
-        algo = dataclasses.replace(self.algo, recent_steps=steps(scale.recent_steps))
-        return dataclasses.replace(self, env=dataclasses.replace(self.env, num_envs=num_envs), algo=algo, train=train)
+        algo = dataclasses.replace(complete.algo, recent_steps=steps(scale.recent_steps))
+        env = dataclasses.replace(self.env, num_envs=num_envs)
+        return dataclasses.replace(self, env=env, algo=algo, train=train)
 
     def shaping(self) -> Iterator[tuple[str, Any]]:
         """Name (as in `env.id`) and value of each option that stored arrays have their shapes from."""

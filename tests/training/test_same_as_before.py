@@ -13,8 +13,10 @@ from cvpo_jax.config.load import load_experiment, parse_overrides
 from cvpo_jax.runtime import devices
 from cvpo_jax.training import trainer
 
-AS_BEFORE = ("--algo.quantiles", "1", "--algo.layer_norm", "False", "--algo.recent_steps", "200000")
-"""The critics of that version, and states from all of the replay."""
+AS_BEFORE = (
+    "--algo.quantiles 1 --algo.layer_norm False --algo.recent_steps 200000 --algo.kl_estep 0.1 --algo.kl_mean 0.02"
+)
+"""What that version had where a rule decides today."""
 ACTOR = {"Dense_0": "hidden_0", "Dense_1": "hidden_1", "Dense_2": "mean", "Dense_3": "scale"}
 CRITIC = {"Dense_0": "observation", "Dense_1": "action", "Dense_2": "hidden_1", "Dense_3": "value"}
 
@@ -37,7 +39,7 @@ def weights(recorded: dict[str, np.ndarray], network: str, names: dict[str, str]
 
 @pytest.mark.optimized
 def test_a_short_training_gives_the_numbers_of_before(recorded, tiny_experiment):
-    built = trainer.build(parse_overrides(load_experiment(tiny_experiment), AS_BEFORE, "test", ""))
+    built = trainer.build(parse_overrides(load_experiment(tiny_experiment), AS_BEFORE.split(), "test", ""))
     state, collector = built.fresh()
     actor, critics = weights(recorded, "actor", ACTOR), weights(recorded, "critics", CRITIC)
     one = devices.first(state)
