@@ -17,7 +17,7 @@ CONFIG = Config(
     env=EnvConfig(num_envs=8),
     algo=AlgoConfig(hidden=(8,), batch_size=16, samples=4, n_step=2, mstep_iterations=3),
     train=TrainConfig(epoch_steps=64, warmup_steps=64, updates_per_step=1 / 16, replay_size=256),
-)
+).complete()
 EXPERIMENT = f"""
 from cvpo_jax import *
 
