@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from many_seeds import prepare, run
-from scipy import stats
+from many_seeds import prepare, run, run_dir
 
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.load import load_experiment
+from cvpo_jax.report import interval
 from cvpo_jax.runs.metrics import Row, read_metrics
 from cvpo_jax.runtime import compilation_cache, devices
 from cvpo_jax.sweeps.trials import override
@@ -61,7 +61,7 @@ class Study:
 
 def finished(config: Config) -> bool:
     """Whether a trial's evaluations go as far as its steps."""
-    rows = read_metrics(Path(config.run_dir or "")) if (Path(config.run_dir or "") / "metrics.jsonl").exists() else []
+    rows = read_metrics(run_dir(config)) if run_dir(config).exists() else []
     return bool(rows) and rows[-1]["step"] >= config.scale.steps
 
 
@@ -83,7 +83,7 @@ def table(study: Study, folder: Path) -> str:
     lines = ["| variant | steps | seeds | return | cost | best return within the limit |", "|---|---|---|---|---|---|"]
     for variant in study.variants:
         trials = study.trials(variant, folder)
-        rows = [read_metrics(Path(trial.run_dir or "")) for trial in trials if Path(trial.run_dir or "").exists()]
+        rows = [read_metrics(run_dir(trial)) for trial in trials if run_dir(trial).exists()]
         for steps in STEPS:
             reached = [[row for row in each if row["step"] <= 1.02 * steps] for each in rows]
             reached = [each for each in reached if each and each[-1]["step"] >= 0.9 * steps]
@@ -101,11 +101,13 @@ def _best(rows: list[Row], limit: float) -> float:
 
 
 def _interval(values: list[float]) -> str:
-    """Mean and 95 % interval of the mean, by Student's t; a dash where a seed has no value."""
+    """Mean and 95 % interval of the mean; a dash where a seed has no value."""
     if np.isnan(values).any():
         return "–"
-    half = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1) if len(values) > 1 else float("nan")
-    return f"{np.mean(values):.1f} ± {half:.1f}"
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    mean, half = interval(values)
+    return f"{mean:.1f} ± {half:.1f}"
 
 
 def main() -> None:

@@ -111,16 +111,19 @@ def _figures(config: Config, rows: Sequence[Row], last: int) -> dict[str, float]
 
 
 def over_seeds(summaries: Sequence[Summary]) -> dict[str, tuple[float, float]]:
-    """Mean of each figure over runs and the half width of its 95 % interval by Student's t."""
+    """Mean of each figure over runs and the half width of its 95 % interval."""
+    names = summaries[0].figures
+    return {name: interval([summary.figures[name] for summary in summaries]) for name in names}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half width of its 95 % interval by Student's t, for two values or more."""
     import numpy as np
     from scipy import stats
 
-    result = {}
-    for name in summaries[0].figures:
-        values = np.array([summary.figures[name] for summary in summaries])
-        error = values.std(ddof=1) / math.sqrt(len(values))
-        result[name] = (float(values.mean()), float(error * stats.t.ppf(0.975, len(values) - 1)))
-    return result
+    array = np.array(values)
+    error = array.std(ddof=1) / math.sqrt(len(array))
+    return float(array.mean()), float(error * stats.t.ppf(0.975, len(array) - 1))
 
 
 def table(summaries: Sequence[Summary]) -> str:

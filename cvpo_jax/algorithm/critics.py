@@ -7,6 +7,7 @@ Notation: B states, K sampled actions a state, C constraints, E = R + C M critic
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 
 HUBER_WIDTH = 0.1
 """Errors below this are squared: a tenth of a cost, and of what a unit of progress earns in the ports."""
@@ -72,8 +73,7 @@ def loss(quantiles: jax.Array, target: jax.Array) -> jax.Array:
     if quantiles.shape[-1] == 1:
         return 0.5 * jnp.sum(jnp.mean((quantiles - target) ** 2, (-2, -1)))
     error = target[..., None, :] - quantiles[..., :, None]
-    size = jnp.abs(error)
-    huber = jnp.where(size < HUBER_WIDTH, 0.5 * size**2 / HUBER_WIDTH, size - 0.5 * HUBER_WIDTH)
+    huber = optax.huber_loss(error, delta=HUBER_WIDTH) / HUBER_WIDTH
     level = (jnp.arange(quantiles.shape[-1]) + 0.5) / quantiles.shape[-1]
     weight = jnp.abs(level[:, None] - (error < 0))
     return jnp.sum(jnp.mean((weight * huber).mean(-1).sum(-1), -1))

@@ -133,7 +133,9 @@ def values_in_blocks(
         shared, kernel, layers, norms, last = arguments
 
         def activate(hidden: jax.Array, index: int) -> jax.Array:
-            return nn.relu(_layer_norm(hidden, norms[index]) if norms else hidden)
+            if norms:
+                hidden = nn.LayerNorm(parent=None).apply({"params": norms[index]}, hidden)
+            return nn.relu(hidden)
 
         def one_state(arguments: tuple) -> jax.Array:
             shared, action = arguments
@@ -151,10 +153,3 @@ def values_in_blocks(
 def _numbered(kind: str, params: LayerParams) -> list[str]:
     """The names of the layers of a kind, in their order."""
     return sorted((name for name in params if name.startswith(f"{kind}_")), key=lambda name: int(name.split("_")[1]))
-
-
-def _layer_norm(hidden: jax.Array, params: Mapping[str, jax.Array]) -> jax.Array:
-    """`flax.linen.LayerNorm` over the last axis."""
-    mean = hidden.mean(-1, keepdims=True)
-    variance = jnp.maximum((hidden**2).mean(-1, keepdims=True) - mean**2, 0)
-    return (hidden - mean) * (jax.lax.rsqrt(variance + 1e-6) * params["scale"]) + params["bias"]
