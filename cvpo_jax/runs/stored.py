@@ -57,7 +57,7 @@ def checksums(item: str, tree: Any) -> dict[str, int]:
 def require_same(written: dict[str, int], found: dict[str, int]) -> None:
     """Raise DamagedError where an array that was found is not the one that was written."""
     for name, value in found.items():
-        if name in written and written[name] != value:
+        if written.get(name) != value:
             raise DamagedError(f"{name} is not what was written")
 
 
