@@ -18,7 +18,7 @@ from many_seeds import prepare, run, run_dir
 
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.load import load_experiment
-from cvpo_jax.report import interval
+from cvpo_jax.runs.comparison.estimates import student
 from cvpo_jax.runs.metrics import Row, read_metrics
 from cvpo_jax.runtime import compilation_cache, devices
 from cvpo_jax.sweeps.trials import override
@@ -106,8 +106,8 @@ def _interval(values: list[float]) -> str:
         return "–"
     if len(values) == 1:
         return f"{values[0]:.1f}"
-    mean, half = interval(values)
-    return f"{mean:.1f} ± {half:.1f}"
+    estimate = student(values)
+    return f"{estimate.value:.1f} ± {estimate.half:.1f}"
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ OPTIONAL = {
     "wandb": "run --log wandb",
     "mlflow": "run --log mlflow",
     "ray": "ray_tune",
+    "tensorboard": "tensorboard --logdir runs",
 }
 """Packages and what they are needed for."""
 FEWEST_GIB = 2

@@ -1,4 +1,7 @@
-"""Draw learning curves of runs: `python -m cvpo_jax.plot RUN_DIR … [--out FILE]`. Also the table a run ends with."""
+"""Draw what runs learned: `python -m cvpo_jax.plot RUN_DIR … [--group limit] [--x cost] [--out FILE]`.
+
+Return and cost over training with the limits, or return against cost. Also the table and the picture a run ends with.
+"""
 
 from __future__ import annotations
 
@@ -7,103 +10,95 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cvpo_jax import cli
-from cvpo_jax.config import ConfigError
-from cvpo_jax.config.names import metric_name
+from cvpo_jax.config.errors import require
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from cvpo_jax.runs.comparison.records import RunGroup
 
-    from cvpo_jax.runs.metrics import Row
+SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
 class PlotOptions:
-    """Draw learning curves of runs into one picture."""
+    """Draw what runs learned into one picture."""
 
     run_dirs: cli.RunDirs
     """The directories of the runs."""
+    group: str = ""
+    """Average runs that agree in these: any of task, limit and mode, between commas; else each run has a line."""
+    statistic: Literal["mean", "iqm"] = "mean"
+    """Of a group: the mean, or the interquartile mean, with a bootstrapped 95 % interval over its runs."""
+    x: Literal["step", "updates", "minutes", "cost"] = "step"
+    """What is to the right; cost: the return against it, a point for each run or group."""
+    last: int = 5
+    """Evaluations at the end that a point against cost is the mean of."""
     out: Path = Path("learning_curves.png")
     """The picture to write: .png, .pdf or .svg."""
 
 
-def plot_runs(run_dirs: Sequence[Path], path: Path) -> Path:
-    """Draw return and cost of evaluations over environment steps, one line for each run, to the picture at `path`.
+def plot_runs(options: PlotOptions) -> Path:
+    """Draw the picture that the options describe; returns its path.
 
-    Of several constraints the first one is drawn. Raises ConfigError where a folder is no run or a run has no
-    evaluation yet.
+    Raises ConfigError where a folder is no run, a run has no evaluation yet, or a group would mix what differs.
     """
     import matplotlib
 
     matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    from cvpo_jax.runs.directory import load_config
+    from cvpo_jax.runs.comparison.curves import draw_curves
+    from cvpo_jax.runs.comparison.frontier import draw_frontier
     from cvpo_jax.runtime.files import write_whole
 
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 6.5), sharex=True, layout="constrained")
-    for run_dir in run_dirs:
-        config, rows = load_config(run_dir), evaluations(run_dir)
-        label = f"{config.env.id} seed {config.train.seed}"
-        steps, limits = [row["step"] / 1e6 for row in rows], config.algo.cost_limits
-        _curve(top, steps, rows, "return", label)
-        _curve(bottom, steps, rows, metric_name("cost", 0, len(limits)), label)
-        bottom.axhline(limits[0], color="black", linestyle="--", linewidth=1)
-    top.set_ylabel("return of an episode")
-    bottom.set_ylabel("cost of an episode")
-    bottom.set_xlabel("million environment steps")
-    bottom.set_ylim(bottom=0)
-    bottom.text(0.995, 0.97, "dashed: the limit", transform=bottom.transAxes, ha="right", va="top", fontsize=8)
-    top.legend(fontsize=8, loc="lower right")
+    groups = _groups(options)
+    legend = 2.5 if len(groups) > 1 else 0.0
+    if options.x == "cost":
+        figure = Figure(figsize=(6.5 + legend, 5), layout="constrained")
+        draw_frontier(figure, groups, options.last, options.statistic)
+    else:
+        figure = Figure(figsize=(7.5 + legend, 6.5), layout="constrained")
+        draw_curves(figure, groups, options.x, options.statistic)
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=120, format=path.suffix.lower().removeprefix("."))
-    plt.close(figure)
-    write_whole(path, drawn.getvalue())
-    return path
+    figure.savefig(drawn, dpi=120, format=options.out.suffix.lower().removeprefix("."))
+    write_whole(options.out, drawn.getvalue())
+    return options.out
 
 
-def evaluations(run_dir: Path) -> list[Row]:
-    """The evaluations of a run, oldest first; raises ConfigError where there are none, or one lacks what all have."""
-    from cvpo_jax.runs.directory import load_config
-    from cvpo_jax.runs.metrics import read_metrics
+def _groups(options: PlotOptions) -> list[RunGroup]:
+    from cvpo_jax.runs.comparison import records
 
-    rows = read_metrics(run_dir)
-    if not rows:
-        raise ConfigError(f"{run_dir} holds no evaluation yet: let it train longer, or lower --eval.every")
-    cost = metric_name("cost", 0, len(load_config(run_dir).algo.cost_limits))
-    for number, row in enumerate(rows, 1):
-        for name in ("updates", "seconds", "return_mean", f"{cost}_mean"):
-            if name not in row:
-                raise ConfigError(f"evaluation {number} of {run_dir} lacks {name}: another version wrote it")
-    return rows
-
-
-def _curve(axes: Axes, steps: list[float], rows: list[Row], name: str, label: str) -> None:
-    """The mean over evaluation episodes and the band from their 10 % to their 90 % quantile."""
-    (line,) = axes.plot(steps, [row[f"{name}_mean"] for row in rows], label=label)
-    low, high = ([row.get(f"{name}_q{q}", math.nan) for row in rows] for q in (10, 90))
-    axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
-    axes.grid(alpha=0.3)
+    names = [name.strip() for name in options.group.split(",")] if options.group else []
+    unknown = [name for name in names if name not in records.PROPERTIES]
+    require(not unknown, f"--group is {options.group}: name any of {', '.join(records.PROPERTIES)}, between commas")
+    require(
+        bool(names) or options.statistic == "mean",
+        f"--statistic is {options.statistic}: it is over the runs of a group; give --group, as --group limit",
+    )
+    require(options.last >= 1, f"--last is {options.last}: at least one evaluation is needed")
+    found = [records.read_record(run_dir) for run_dir in options.run_dirs]
+    return records.grouped(found, names) if names else records.each_alone(found)
 
 
 def plot_run(run_dir: Path) -> Path:
     """Draw one run to `learning_curve.png` in its directory."""
-    return plot_runs([run_dir], run_dir / "learning_curve.png")
+    return plot_runs(PlotOptions((run_dir,), out=run_dir / "learning_curve.png"))
 
 
 def table(run_dir: Path, most: int = 8) -> str:
     """Return and cost at up to `most` evaluations spread over the run, the last one among them, and the best of all."""
-    from cvpo_jax.runs.directory import load_config
+    from cvpo_jax.runs.comparison.records import read_record
 
-    rows, count = evaluations(run_dir), len(load_config(run_dir).algo.cost_limits)
-    cost, limit = f"{metric_name('cost', 0, count)}_mean", load_config(run_dir).algo.cost_limits[0]
+    record = read_record(run_dir)
+    rows, cost = record.rows, f"{record.key('cost')}_mean"
     stride = -(-len(rows) // most)
     lines = [f"{'step':>12} {'minutes':>8} {'return':>8} {'cost':>8} {'limit':>7}"]
     for row in rows[::-1][::stride][::-1]:
         lines.append(
-            f"{row['step']:>12,} {row['seconds'] / 60:>8.1f} {row['return_mean']:>8.2f} {row[cost]:>8.1f} {limit:>7g}"
+            f"{row['step']:>12,} {row['seconds'] / 60:>8.1f} {row['return_mean']:>8.2f} {row[cost]:>8.1f} "
+            f"{record.limit:>7g}"
         )
     best = max(rows, key=lambda row: row.get("score", -math.inf))
     if "score" in best:
@@ -117,8 +112,8 @@ def table(run_dir: Path, most: int = 8) -> str:
 def command(arguments: Sequence[str]) -> None:
     """Draw the runs named on the command line into one picture."""
     options = cli.read_options(PlotOptions, "plot", arguments)
-    cli.require_output("out", options.out, (".png", ".pdf", ".svg"))
-    print(plot_runs(options.run_dirs, options.out))
+    cli.require_output("out", options.out, SUFFIXES)
+    print(plot_runs(options))
 
 
 if __name__ == "__main__":

@@ -6,5 +6,6 @@
 - `metrics`: `metrics.jsonl` and the names of its keys.
 - `console`, `board`: what a run says on the terminal and to TensorBoard.
 - `recorder`: a run's outlets together, and the judgment of its numbers.
+- `comparison/`: tables and pictures of several runs.
 - `policy`: a trained policy from a run directory.
 """
