@@ -49,10 +49,10 @@ def make_vector(
     factory: Callable[[], GymnasiumEnv | GymnasiumVector]
     if kind == "vector":
         factory = partial(GymnasiumVector, partial(source.load, num_envs=num_envs), num_envs, **given)
-        return HostVectorEnv(factory, num_envs, constraints=choices.constraints, pool=as_pool)
+        return HostVectorEnv(factory, num_envs, constraints=choices.constraints, staggered=staggered, pool=as_pool)
     factory = partial(GymnasiumEnv, source.load, **given)
     workers: dict[str, Any] = {"timeout": _TIMEOUT, "name": source.task_id} | options
-    return HostVectorEnv(factory, num_envs, constraints=choices.constraints, **workers)
+    return HostVectorEnv(factory, num_envs, constraints=choices.constraints, staggered=staggered, **workers)
 
 
 def is_compiled(source: Source) -> bool:

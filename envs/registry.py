@@ -99,7 +99,7 @@ def make_vector(
     """`num_envs` environments of any kind: a port, the original ("gymnasium") or one's own as `module:Name`.
 
     `kwargs` go to the callable that `module:Name` is, found in `folder`, too; `action_bound` and `observation_key` are
-    for it alone, as of `GymnasiumEnv`. `staggered` spreads compiled ones over the phases of an episode. `options` are
+    for it alone, as of `GymnasiumEnv`. `staggered` spreads them over the phases of an episode. `options` are
     those of `make`. Raises ValueError or ImportError, in one line with the remedy.
     """
     if ":" in task_id:
@@ -113,7 +113,7 @@ def make_vector(
     named = {"constraints": tuple(constraints), "episode_length": episode_length}
     chosen = {name: value for name, value in named.items() if value}
     if backend == "gymnasium":
-        return make(task_id, backend, num_envs=num_envs, **chosen, **options)
+        return make(task_id, backend, num_envs=num_envs, staggered=staggered, **chosen, **options)
     return vectorize(make(task_id, backend, **chosen, **options), num_envs, staggered=staggered)
 
 

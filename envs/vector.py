@@ -11,9 +11,8 @@ from jax import lax
 
 from envs.base import Episode, SafeEnv, State, VectorEnv, episode_of, with_episode
 from envs.batching.compaction import map_active
+from envs.staggering import PHASES, first_lengths
 
-PHASES = 16
-"""Staggered episodes end at this many different steps."""
 _MIN_RESETS = 16  # computed together
 _REPORT = ("cost", "cost_components", "truncation")  # of the step that was made, even if it ended the episode
 
@@ -61,8 +60,8 @@ class CompiledVectorEnv:
         state = self._begin(jax.random.split(key, self.num_envs))
         if not self.staggered:
             return state
-        phase = 1 + jnp.arange(self.num_envs, dtype=jnp.int32) % PHASES
-        return with_episode(state, episode_of(state).replace(length=-(-phase * self.episode_length // PHASES)))
+        lengths = jnp.asarray(first_lengths(self.num_envs, self.episode_length))
+        return with_episode(state, episode_of(state).replace(length=lengths))
 
     def step(self, state: State, action: jax.Array) -> State:
         """Step all environments by `action` `[N, A]`; where an episode ends, the next one begins."""

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from cvpo_jax.profiling.timing import Window
 from envs.base import State, episode_of, with_episode
-from envs.vector import PHASES
+from envs.staggering import PHASES
 
 
 @dataclass(frozen=True)

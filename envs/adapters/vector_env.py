@@ -61,9 +61,13 @@ class GymnasiumVector:
         self.arrays = allocate(self.spec, num_envs)
         self._over = np.zeros((2, num_envs), bool)  # terminated and truncated, to be told by the step between
 
-    def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0) -> None:
-        """Begin episodes in all environments, which `seeds` `[N]` (uint32) and `episodes` (`[N]`, or one) decide."""
-        arrays = self.arrays
+    def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0, lengths: np.ndarray | int | None = None) -> None:
+        """Begin episodes in all environments, which `seeds` `[N]` (uint32) and `episodes` (`[N]`, or one) decide.
+
+        They are cut after `lengths` steps where some environments can begin anew without the others.
+        """
+        arrays, full = self.arrays, self.spec.episode_length
+        arrays.length[:] = lengths if lengths is not None and _resets_some(self.env) else full
         arrays.seed[:], arrays.episode[:] = seeds, episodes
         arrays.elapsed[:] = 0
         self._over[:] = False
@@ -94,15 +98,14 @@ class GymnasiumVector:
             observation = self._begin(ended & ~begun, observation)
         arrays.observation[:] = observation
         arrays.terminated[:], arrays.truncated[:] = terminated, truncated
-        arrays.episode[:] += ended
-        arrays.elapsed[ended] = 0
+        arrays.next_episode(ended, self.spec.episode_length)
 
     def _ends(self, raw: np.ndarray, between: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which episodes count as terminated and truncated `[2, N]`, and which new ones have begun `[N]`.
 
         `raw` `[2, N]` is what the step said, `between` `[N]` for which it was a step between two episodes.
         """
-        due = self.arrays.elapsed >= self.spec.episode_length
+        due = self.arrays.elapsed >= self.arrays.length
         begun = np.zeros(self._num_envs, bool)
         if self._mode == _NEXT_STEP:
             raw, told, begun = np.where(between, self._over, raw), between | due, between
@@ -181,6 +184,13 @@ def _own_limit(env: Any) -> int | None:
         return own_limit(copies[0])
     made_with = (getattr(env.spec, "kwargs", None) or {}).get("max_episode_steps")
     return made_with or getattr(env.spec, "max_episode_steps", None)
+
+
+def _resets_some(env: Any) -> bool:
+    """Whether `reset` is known to follow its "reset_mask"."""
+    import gymnasium
+
+    return _takes_seeds(env) and hasattr(gymnasium.vector, "AutoresetMode")
 
 
 def _takes_seeds(env: Any) -> bool:

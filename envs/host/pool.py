@@ -39,8 +39,11 @@ class Pool(Protocol):
     arrays: SharedArrays
     """The results of the latest reset or step."""
 
-    def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0) -> None:
-        """Begin episode number `episodes` (`[N]` or one for all) of `seeds` `[N]` (uint32) in every environment."""
+    def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0, lengths: np.ndarray | int | None = None) -> None:
+        """Begin episode number `episodes` of `seeds` (uint32), cut after `lengths` steps, in every environment.
+
+        All are `[N]`, or one for all; None: the full length.
+        """
 
     def step(self, action: np.ndarray) -> None:
         """Step every environment by its row of `action` `[N, A]` in [-1, 1]."""
@@ -83,11 +86,15 @@ class WorkerPool:
         for index in range(count):
             self._check_made(self.workers[index].answer())
 
-    def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0) -> None:
-        """Begin episode number `episodes` (`[N]` or one for all) of `seeds` `[N]` (uint32) in every environment."""
+    def reset(self, seeds: np.ndarray, episodes: np.ndarray | int = 0, lengths: np.ndarray | int | None = None) -> None:
+        """Begin episode number `episodes` of `seeds` (uint32), cut after `lengths` steps, in every environment.
+
+        All are `[N]`, or one for all; None: the full length.
+        """
         self.arrays.seed[:] = seeds
         self.arrays.episode[:] = episodes
         self.arrays.elapsed[:] = 0
+        self.arrays.length[:] = self.spec.episode_length if lengths is None else lengths
         self._failures[:] = 0
         self._everywhere(RESET, self._reset_again)
         self.arrays.stepped[:] = self._steps = 0
@@ -179,8 +186,7 @@ class WorkerPool:
             self._count(row, "was being stepped when its worker failed")
             arrays.reward[row] = arrays.cost[row] = arrays.components[row] = 0.0
             arrays.terminated[row], arrays.truncated[row] = False, True
-            arrays.episode[row] += 1
-            arrays.elapsed[row] = 0
+            arrays.next_episode(row, self.spec.episode_length)
             arrays.stepped[row] = self._steps
         self._ask(index, RESTORE, {int(row): self._episode(row) for row in set(rows) - set(culprits)})
         lost = self._ask(index, RESET, culprits.tolist())

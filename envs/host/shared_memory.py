@@ -27,6 +27,7 @@ class SharedArrays:
     seed: np.ndarray  # [N] uint32
     episode: np.ndarray  # [N] int64, episodes it has ended
     elapsed: np.ndarray  # [N] int64, steps into its episode
+    length: np.ndarray  # [N] int64, steps after which its episode is cut at the latest
     observation: np.ndarray  # [N, O] float32
     reward: np.ndarray  # [N] float32
     cost: np.ndarray  # [N] float32
@@ -37,6 +38,12 @@ class SharedArrays:
     busy: np.ndarray  # [N] bool, being stepped or reset right now
     beat: np.ndarray  # [N] int64, grows while the worker works on it
 
+    def next_episode(self, rows: int | np.ndarray, length: int) -> None:
+        """Number the episodes that begin in `rows`, of `length` steps at most."""
+        self.episode[rows] += 1
+        self.elapsed[rows] = 0
+        self.length[rows] = length
+
 
 def layout(spec: HostSpec, num_envs: int) -> dict[str, tuple[tuple[int, ...], str]]:
     """The shape and dtype of every array, by its name."""
@@ -46,6 +53,7 @@ def layout(spec: HostSpec, num_envs: int) -> dict[str, tuple[tuple[int, ...], st
         "seed": ((n,), "uint32"),
         "episode": ((n,), "int64"),
         "elapsed": ((n,), "int64"),
+        "length": ((n,), "int64"),
         "observation": ((n, spec.observation_size), "float32"),
         "reward": ((n,), "float32"),
         "cost": ((n,), "float32"),

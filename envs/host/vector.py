@@ -23,6 +23,7 @@ from jax.experimental import io_callback
 from envs.base import Episode, State, with_episode
 from envs.host.pool import HostError, Pool, WorkerPool
 from envs.host.protocol import HostEnv, HostSpec, episode_seed
+from envs.staggering import first_lengths
 
 log = logging.getLogger(__name__)
 _reports = logging.getLogger("jax._src.callback")
@@ -87,8 +88,9 @@ class HostVectorEnv:
     `constraints` names the cost components that make up `info["cost"]`; empty: the environment's own total. `axis_name`
     is the pmap axis under which every device has environments of its own, each in `pool(factory, spec, num_envs,
     **options)`. It is not for `vmap`: a host has one state. Given a state of another `HostVectorEnv` (of a run that is
-    resumed), new episodes begin: the next step of all environments is then a truncation without reward. Raises
-    ValueError for a constraint that is not among the costs.
+    resumed), new episodes begin: the next step of all environments is then a truncation without reward. `staggered`
+    cuts first episodes at different steps, as in `CompiledVectorEnv`. Raises ValueError for a constraint that is not
+    among the costs.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class HostVectorEnv:
         *,
         constraints: Sequence[str] = (),
         axis_name: str = "devices",
+        staggered: bool = False,
         pool: Callable[..., Pool] = WorkerPool,
         **options: Any,
     ) -> None:
@@ -115,6 +118,7 @@ class HostVectorEnv:
         self._chosen = [self.cost_names.index(name) for name in constraints]
         self.num_constraints = len(constraints) or 1
         self._axis_name = axis_name
+        self._lengths = first_lengths(num_envs, self.episode_length) if staggered else None
         self._make_pool = lambda: pool(factory, self.spec, num_envs, **options)
         self._pools: dict[int, Pool] = {}
         self._serials: dict[int, int] = {}
@@ -199,7 +203,7 @@ class HostVectorEnv:
         with self._lock:
             if index not in self._pools:
                 self._pools[index], self._serials[index] = self._make_pool(), 0
-        self._pools[index].reset(seeds, episodes)
+        self._pools[index].reset(seeds, episodes, self._lengths)
         results = self._results(index)
         for name in ("reward", "done", "cost", "components"):
             results[name] = np.zeros_like(results[name])

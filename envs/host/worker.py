@@ -52,6 +52,7 @@ class Worker:
         self.factory: Callable[[], HostEnv] = pickle.loads(start.factory)
         self.arrays = shared_memory.attach(start.descriptor, start.spec, start.num_envs)
         self.envs = {row: self.factory() for row in start.rows}
+        self.episode_length = start.spec.episode_length
         self.failures: list[Failure] = []
 
     def reset(self, rows: Iterable[int]) -> None:
@@ -89,9 +90,10 @@ class Worker:
         step = self.envs[row].step(arrays.action[row])
         arrays.reward[row], arrays.cost[row], arrays.components[row] = step.reward, step.cost, step.components
         arrays.terminated[row] = step.terminated
-        arrays.truncated[row] = step.truncated and not step.terminated
-        if step.terminated or step.truncated:
-            arrays.episode[row] += 1
+        cut = step.truncated or arrays.elapsed[row] + 1 >= arrays.length[row]
+        arrays.truncated[row] = cut and not step.terminated
+        if step.terminated or cut:
+            arrays.next_episode(row, self.episode_length)
             self._begin(row)
         else:
             arrays.observation[row] = step.observation
@@ -111,7 +113,7 @@ class Worker:
             self._report(row)
             arrays.reward[row] = arrays.cost[row] = arrays.components[row] = 0.0
             arrays.terminated[row], arrays.truncated[row] = False, True
-            arrays.episode[row] += 1
+            arrays.next_episode(row, self.episode_length)
             try:
                 self.envs[row] = self.factory()
                 self._begin(row)

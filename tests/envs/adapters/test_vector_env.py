@@ -52,6 +52,20 @@ def check_episodes(rolled, rests):
     assert not truncated[:, 1].any() and not terminated[:, [0, 2]].any()
 
 
+@pytest.mark.skipif(MODES == [""], reason="before Gymnasium 1.1 no vector begins some episodes without the others")
+@pytest.mark.parametrize("mode", MODES)
+def test_first_episodes_of_gymnasiums_own_vectors_are_cut_where_asked(mode):
+    env, ends = make(mode), []
+    env.reset(SEEDS, lengths=np.array([4, 10, 2]))
+    for _ in range(LENGTH + 4):
+        env.step(np.zeros((NUM_ENVS, 2), np.float32))
+        ends.append(env.arrays.truncated.copy())
+        assert (env.arrays.observation[:, 1] == env.arrays.elapsed).all()
+    whole = env.spec.episode_length
+    assert np.flatnonzero(np.array(ends)[:, 0]).tolist() == [3, *([3 + whole] if mode != "NextStep" else [])]
+    assert np.flatnonzero(np.array(ends)[:, 2]).tolist()[:2] == [1, 1 + whole]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_every_way_of_beginning_episodes_gives_true_transitions(mode):
     env = make(mode)

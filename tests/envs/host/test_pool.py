@@ -73,6 +73,27 @@ def test_whatever_the_workers_episodes_are_those_of_the_environments_alone(make_
     assert truncated.sum(1).tolist() == ([0] * (EPISODE_LENGTH - 1) + [NUM_ENVS]) * 2 + [0, 0]
 
 
+def test_first_episodes_can_be_cut_and_later_ones_are_whole(make_pool):
+    pool, lengths, ends = make_pool(), np.minimum(1 + np.arange(NUM_ENVS), EPISODE_LENGTH), []
+    pool.reset(SEEDS, lengths=lengths)
+    for action in actions(2 * EPISODE_LENGTH):
+        pool.step(action)
+        ends.append(pool.arrays.truncated.copy())
+    for row, length in enumerate(lengths):
+        cuts = 1 + np.flatnonzero(np.array(ends)[:, row])
+        assert cuts.tolist() == [length + n * EPISODE_LENGTH for n in range(len(cuts))] and len(cuts) >= 2 - (row > 0)
+
+
+def test_a_cut_first_episode_is_restored_after_its_worker_died(make_pool):
+    pool = make_pool()
+    pool.reset(SEEDS, lengths=3)
+    for step, action in enumerate(actions(3)):
+        if step == 2:
+            os.kill(pool.workers[0].pid, signal.SIGKILL)
+        pool.step(action)
+    assert pool.arrays.truncated.all() and (pool.arrays.elapsed == 0).all() and (pool.arrays.episode == 1).all()
+
+
 def test_new_episodes_differ_and_a_reset_repeats_them(make_pool):
     pool = make_pool()
     first = roll(pool, actions(2 * EPISODE_LENGTH))
