@@ -23,6 +23,7 @@ from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
 from tyro.conf import Positional, arg
 
+from cvpo_jax import __version__
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.command_line import OneSpelling, parse, parse_known
 from cvpo_jax.config.load import load_experiment
@@ -89,6 +90,11 @@ class _Help(Generic[Options]):
     options: Annotated[_AllOptions[Options], arg(name="")]
 
 
+def with_experiment(kind: type[Any]) -> Any:
+    """All that a command with the own options `kind` takes: an experiment and the configuration's options, too."""
+    return _Help[kind]  # type: ignore[valid-type]
+
+
 @dataclass(frozen=True)
 class Invocation(Generic[Options]):
     """A command line of three parts: the command's own options, an experiment, and overrides of the latter's."""
@@ -127,8 +133,7 @@ def read_invocation(kind: type[Options], name: str, arguments: Sequence[str]) ->
     if HELP & set(rest):
         default = load_experiment(experiment) if experiment else Config()
         shown = _Help(experiment or Path(), _AllOptions(kind(), default))
-        listed: Any = _Help[kind]  # type: ignore[valid-type]
-        parse(listed, ["--help"], default=shown, prog=program(name), description=inspect.getdoc(kind))
+        parse(with_experiment(kind), ["--help"], default=shown, prog=program(name), description=inspect.getdoc(kind))
     return Invocation(_expanded(options), experiment and experiment.expanduser(), tuple(rest))
 
 
@@ -224,6 +229,9 @@ def console() -> NoReturn:
     """`cvpo NAME …`: the command of that name, the same as `python -m cvpo_jax.NAME …`."""
     first, *arguments = sys.argv[1:] or [""]
     known, name = commands(), first.replace("-", "_")
+    if first == "--version":
+        print(f"cvpo_jax {__version__}")
+        leave(0)
     if first in ("", *HELP):
         listed = "\n".join(f"  {each:<10} {purpose}" for each, purpose in known.items())
         print(f"usage: cvpo COMMAND ...\n\n{listed}\n\ncvpo COMMAND --help lists a command's options")

@@ -12,7 +12,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -38,6 +38,19 @@ class _UnfitError(Exception):
 
 
 @dataclass(frozen=True)
+class Request:
+    """Which environment to check, and what is chosen about it, as in `envs.make_vector`."""
+
+    id: str
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    folder: str | None = None
+    backend: str | None = None
+    episode_length: int | None = None
+    action_bound: float | None = None
+    observation_key: str | None = None
+
+
+@dataclass(frozen=True)
 class Rollout:
     """Random steps from the start of an episode."""
 
@@ -60,15 +73,19 @@ class Rollout:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check the environment that the arguments name; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    return 0 if check(Request(**vars(_parser().parse_args(arguments)))) else 1
+
+
+def check(request: Request) -> bool:
+    """Print what is found of an environment, a line each, and whether it can be trained on, which is also returned."""
     try:
         with envs.host_scope():
-            limit = _check(options)
+            limit = _look(request)
     except (ValueError, ImportError, envs.HostError, _UnfitError) as error:
         print(f"FAIL  {_brief(error)}")
-        return 1
-    print(f"train: {_command(options, limit)}")
-    return 0
+        return False
+    print(f"train: {_command(request, limit)}")
+    return True
 
 
 def _brief(error: Exception) -> str:
@@ -99,13 +116,15 @@ def _mapping(text: str) -> dict[str, Any]:
     return value
 
 
-def _check(options: argparse.Namespace) -> float:
+def _look(request: Request) -> float:
     """Print what is found and return the mean cost of a random episode; raises in one line where something is unfit."""
-    backend = options.backend or ("brax" if options.id in envs.task_ids() else "gymnasium")
-    choices = {name: getattr(options, name) for name in ("episode_length", "action_bound", "observation_key")}
-    named = {"kwargs": options.kwargs, "folder": options.folder}
-    vector = envs.make_vector(options.id, NUM_ENVS, backend=backend, **named, **choices)
-    _found("kind", _kind(options.id, backend, named))
+    backend = request.backend or ("brax" if request.id in envs.task_ids() else "gymnasium")
+    choices: dict[str, Any] = {
+        name: getattr(request, name) for name in ("episode_length", "action_bound", "observation_key")
+    }
+    named: dict[str, Any] = {"kwargs": request.kwargs, "folder": request.folder}
+    vector = envs.make_vector(request.id, NUM_ENVS, backend=backend, **named, **choices)
+    _found("kind", _kind(request.id, backend, named))
     _found("spaces", f"observations [{vector.observation_size}], actions [{vector.action_size}] in [-1, 1]")
     _found("episodes", f"of at most {vector.episode_length} steps")
     _found("costs", ", ".join(vector.cost_names))
@@ -209,15 +228,15 @@ def _found(what: str, text: str) -> None:
     print(f"ok    {what}: {text}")
 
 
-def _command(options: argparse.Namespace, cost: float) -> str:
+def _command(request: Request, cost: float) -> str:
     """The command to train, with half of what random actions cost as the limit to begin with."""
-    words = ["python", "-m", "cvpo_jax.run", "--env.id", options.id]
-    if options.backend:
-        words += ["--env.backend", options.backend]
-    if options.kwargs:
-        words += ["--env.kwargs", json.dumps(options.kwargs)]
+    words = ["python", "-m", "cvpo_jax.run", "--env.id", request.id]
+    if request.backend:
+        words += ["--env.backend", request.backend]
+    if request.kwargs:
+        words += ["--env.kwargs", json.dumps(request.kwargs)]
     for name in ("folder", "episode_length", "action_bound", "observation_key"):
-        if (value := getattr(options, name)) is not None:
+        if (value := getattr(request, name)) is not None:
             words += [f"--env.{name}", f"{value}"]
     if cost > 0:
         words += ["--algo.cost_limit", f"{float(f'{cost / 2:.2g}'):g}"]

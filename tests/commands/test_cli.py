@@ -5,6 +5,8 @@ import errno
 import importlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,8 +17,12 @@ import pytest
 from cvpo_jax import (
     Config,
     ConfigError,
+    __version__,
     bench,
+    check,
     cli,
+    completion,
+    doctor,
     evaluate,
     export,
     plot,
@@ -25,6 +31,7 @@ from cvpo_jax import (
     report,
     run,
     sweep,
+    tasks,
     transfer,
 )
 from cvpo_jax.runs import directory
@@ -46,7 +53,13 @@ ON_EXPERIMENTS = {
     "run": run.RunOptions,
     "sweep": sweep.SweepOptions,
 }
-COMMANDS = ON_RUNS | ON_EXPERIMENTS
+ON_NEITHER = {
+    "check": check.CheckOptions,
+    "completion": completion.CompletionOptions,
+    "doctor": doctor.DoctorOptions,
+    "tasks": tasks.TasksOptions,
+}
+COMMANDS = ON_RUNS | ON_EXPERIMENTS | ON_NEITHER
 
 
 def command_of(name):
@@ -175,9 +188,9 @@ def test_help_lists_every_option_of_every_command(name, capsys):
     assert stop.value.code == 0
     shown = capsys.readouterr().out
     assert f"usage: python -m cvpo_jax.{name} " in shown
-    assert ("RUN_DIR" if name in ON_RUNS else "EXPERIMENT") in shown
+    assert ("RUN_DIR" in shown, "EXPERIMENT" in shown) == (name in ON_RUNS, name in ON_EXPERIMENTS)
     for field in dataclasses.fields(COMMANDS[name]):
-        assert field.name in ("run_dir", "run_dirs") or f"--{field.name} " in shown
+        assert field.name in ("run_dir", "run_dirs", "id", "shell") or f"--{field.name} " in shown
     assert ("--algo.gamma" in shown) == (name in ON_EXPERIMENTS)
 
 
@@ -258,12 +271,13 @@ def console(*arguments):
 def test_the_console_script_lists_all_commands(arguments, status):
     done = console(*arguments)
     assert done.returncode == status
-    for name in COMMANDS:
-        assert f"\n  {name} " in done.stdout
+    assert set(re.findall(r"^  (\w+) ", done.stdout, flags=re.MULTILINE)) == set(COMMANDS)
+    assert all(line.split(maxsplit=1)[1] for line in done.stdout.splitlines() if line.startswith("  "))
 
 
 def test_the_console_script_runs_the_command_of_a_name(tmp_path):
-    assert console("fly").stderr.startswith("error: there is no command fly; the commands are bench, doctor, evaluate,")
+    assert console("fly").stderr.startswith("error: there is no command fly; the commands are bench, check,")
+    assert console("--version").stdout == f"cvpo_jax {__version__}\n"
     assert console("fly").returncode == cli.WRONG
     assert "usage: cvpo ray_tune " in console("ray-tune", "--help").stdout
     done = console("evaluate", str(tmp_path))
@@ -281,3 +295,63 @@ def test_help_does_not_wait_for_jax(name):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+BASH = """
+source {script}
+complete_words() {{
+  COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+  _tyro_cvpo cvpo "${{COMP_WORDS[COMP_CWORD]}}" ""
+  echo "${{COMPREPLY[@]}}"
+}}
+complete_words cvpo ev
+complete_words cvpo run --algo.cost_l
+complete_words cvpo report runs/x --format ""
+complete_words cvpo check tank:Tank --kw
+complete -p cvpo
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_commands_options_and_values(tmp_path):
+    script = tmp_path / "cvpo.bash"
+    script.write_text(console("completion", "bash").stdout)
+    asked = BASH.format(script=script)
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=100, check=True)
+    expected = [
+        "evaluate",
+        "--algo.cost_limit",
+        "md csv latex html",
+        "--kwargs",
+        "complete -o default -F _tyro_cvpo cvpo",
+    ]
+    assert done.stdout.splitlines() == expected
+
+
+def test_zsh_is_offered_every_command_and_other_shells_are_refused():
+    done = console("completion", "zsh")
+    assert done.stdout.startswith("#compdef cvpo")
+    assert all(f"'{name}'" in done.stdout or f'"{name}"' in done.stdout for name in COMMANDS)
+    assert "fish" in console("completion", "fish").stderr
+
+
+def test_completion_knows_the_options_of_every_command():
+    kinds = {
+        name: getattr(importlib.import_module(f"cvpo_jax.{name}"), kind) for name, kind in completion.OPTIONS.items()
+    }
+    assert kinds == COMMANDS
+    assert set(ON_EXPERIMENTS) == completion.ON_EXPERIMENTS
+    assert set(cli.commands()) == set(COMMANDS)
+
+
+def test_an_environment_that_does_not_fit_is_status_2(capsys):
+    assert cli.main(check.command, ["own_gymnasium:missing"]) == cli.WRONG
+    out, err = capsys.readouterr()
+    assert out.startswith("FAIL  ") and err.startswith("error: own_gymnasium:missing cannot be trained on yet")
+
+
+def test_an_environment_that_fits_is_told_how_to_be_trained_on(capsys):
+    assert cli.main(check.command, ["own_compiled:Point", "--kwargs", "{}"]) == 0
+    assert (
+        capsys.readouterr().out.splitlines()[-1].startswith("train: python -m cvpo_jax.run --env.id own_compiled:Point")
+    )
