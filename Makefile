@@ -11,7 +11,7 @@ JOBS ?= 2
 export JAX_COMPILATION_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cvpo_jax/jax
 
 .DEFAULT_GOAL := help
-.PHONY: help install run gpu bench bench-peers test lint types docs gl lock
+.PHONY: help install run gpu bench bench-peers test lint types docs gl browser lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -52,7 +52,7 @@ types: install ## mypy
 docs: install ## write the generated pages of docs/reference
 	$(BIN)/python docs/generate.py $(ARGS)
 
-test: install gl lint types ## lint, types and tests; ARGS="-m slow" for the long ones
+test: install gl browser lint types ## lint, types and tests; ARGS="-m slow" for the long ones
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 # Pictures of the genuine environment need an offscreen GL library; without one those tests skip.
@@ -62,6 +62,14 @@ gl:
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
 	    libegl1 libegl-mesa0 libgl1-mesa-dri) >/dev/null || echo "No GL library could be installed: rendering tests skip."; \
 	else echo "No offscreen GL library: rendering tests skip. Remedy: apt-get install libegl1 libgl1-mesa-dri"; fi
+
+# Pages are tried in a headless browser, which takes less than a minute to install; without one those tests skip.
+browser:
+	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium) \
+	    >/dev/null 2>&1 || echo "No browser could be installed: tests of pages skip."; \
+	else echo "No browser: tests of pages skip. Remedy: apt-get install chromium"; fi
 
 # Dependency resolution as [tool.uv] in pyproject.toml overrides it; names, versions and hashes only.
 lock: ## write requirements.lock anew (needs uv)

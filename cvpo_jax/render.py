@@ -1,7 +1,8 @@
-"""Draw episodes of a run's policy: `python -m cvpo_jax.render RUN_DIR [--backend gymnasium] [--output FILE]`.
+"""Draw episodes of a run's policy: `python -m cvpo_jax.render RUN_DIR [--format html] [--step best]`.
 
-Those on the port are drawn from above (`envs.navigation.render`), those in the original filmed by one of its cameras,
-environments of one's own by their `render()` or by MuJoCo's renderer. None needs a display.
+A page (html) to play, pause and scrub in a browser, a film (gif, mp4), or a sheet of moments (png). Navigation tasks on
+the port are drawn from above (`envs.navigation`), those in the original filmed by one of its cameras, velocity tasks
+and environments of one's own by MuJoCo's renderer or their `render()`. None needs a display.
 """
 
 from __future__ import annotations
@@ -10,9 +11,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from cvpo_jax import cli
 from cvpo_jax.config import Config, ConfigError
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from cvpo_jax.runs.policy import Policy
 
 
+Format = Literal["html", "mp4", "gif", "png"]
+_SUFFIXES: dict[str, Format] = {".html": "html", ".mp4": "mp4", ".gif": "gif", ".png": "png"}
 _CAMERAS = ("fixedfar", "fixednear", "track", "vision")
 
 
@@ -33,16 +34,20 @@ class RenderRequest:
 
     run_dir: cli.RunDir
     """The directory of the run."""
+    step: int | Literal["best"] | None = None
+    """The checkpoint: its step, or `best` by evaluation; None: the latest."""
     backend: Backend | None = None
     """Where to play; None: the backend it was trained on."""
+    format: Format | None = None
+    """html: a page to play and scrub; mp4, gif: a film; png: moments. None: as --output ends, else gif."""
     output: Path | None = None
-    """.gif, .mp4: the episodes in real time, .png: where they end; None: RUN_DIR/render.gif."""
+    """The file to draw to; None: RUN_DIR/render.FORMAT."""
     episodes: int = 1
-    """Episodes, one after the other."""
+    """Episodes: to choose from on a page, one after the other in a film, a row each on a sheet."""
     steps: int | None = None
     """The most steps of each; None: the whole episode."""
     every: int = 4
-    """Draw every so many steps."""
+    """Draw every so many steps; a page of a navigation task has all of them."""
     seed: int = 0
     """Seed of layouts."""
     size: int = 400
@@ -51,9 +56,14 @@ class RenderRequest:
     """Of the original fixedfar, fixednear, track or vision; of a model in MJX one of its own; None: a suitable one."""
 
     @property
+    def chosen_format(self) -> Format:
+        """The one that is named, or what the file's ending says."""
+        return self.format or (_SUFFIXES[self.output.suffix.lower()] if self.output else "gif")
+
+    @property
     def path(self) -> Path:
         """The file to draw to."""
-        return self.output or self.run_dir / "render.gif"
+        return self.output or self.run_dir / f"render.{self.chosen_format}"
 
 
 def films(config: Config, policy: Policy, request: RenderRequest) -> Iterator[Film]:
@@ -68,26 +78,26 @@ def films(config: Config, policy: Policy, request: RenderRequest) -> Iterator[Fi
         every=request.every,
         seed=request.seed,
         size=request.size,
-        still=request.path.suffix == ".png",
+        purpose={"html": "page", "png": "moments"}.get(request.chosen_format, "course"),  # type: ignore[arg-type]
         camera=request.camera,
+        constraints=tuple(config.algo.constraints),
     )
     if config.env.backend == "gymnasium":
-        env, control_step = _host_env(config, request)
-        return film.on_host(env, control_step, policy, wanted)
+        env, control_step, undrawn = _host_env(config, request)
+        return film.on_host(env, control_step, policy, wanted, undrawn)
     vector = make_env(config, 1)
-    if not isinstance(vector, CompiledVectorEnv) or not (config.env.is_own or isinstance(vector.env, NavigationEnv)):
-        raise ConfigError(f"{config.env.id} cannot be drawn on the port, only navigation can: try --backend gymnasium")
+    assert isinstance(vector, CompiledVectorEnv)
     if request.camera and isinstance(vector.env, NavigationEnv):
         raise ConfigError(f"--camera is {request.camera}: {config.env.id} is drawn from above; leave the option out")
     return film.in_compiled(vector.env, config.env.id, vector.episode_length, policy, wanted)
 
 
-def _host_env(config: Config, request: RenderRequest) -> tuple[FilmedEnv, float]:
-    """One environment that draws itself, and the seconds of its steps."""
+def _host_env(config: Config, request: RenderRequest) -> tuple[FilmedEnv, float, str]:
+    """One environment that draws itself, the seconds of its steps, and why it does not, empty if it does."""
     if config.env.is_own:
         if request.camera:
             raise ConfigError(f"--camera is {request.camera}: {config.env.id} draws itself; leave the option out")
-        return _own_env(config)
+        return _own_env(config, request)
     from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 
     camera = request.camera or ("track" if "Velocity" in config.env.id else "fixedfar")
@@ -105,11 +115,11 @@ def _host_env(config: Config, request: RenderRequest) -> tuple[FilmedEnv, float]
         )
     except (ValueError, ImportError) as error:
         raise ConfigError(f"--env.id {config.env.id} --backend gymnasium: {error}") from error
-    return env, env.control_step
+    return env, env.control_step, ""
 
 
-def _own_env(config: Config) -> tuple[FilmedEnv, float]:
-    """One environment of the user's, drawn by its own render()."""
+def _own_env(config: Config, request: RenderRequest) -> tuple[FilmedEnv, float, str]:
+    """One environment of the user's, drawn by its own render(); a page does without."""
     from envs.adapters.gymnasium_env import GymnasiumEnv
     from envs.adapters.source import Source
 
@@ -121,31 +131,63 @@ def _own_env(config: Config) -> tuple[FilmedEnv, float]:
         action_bound=config.env.action_bound,
         observation_key=config.env.observation_key,
     )
-    return env, env.draw()
+    try:
+        return env, env.draw(), ""
+    except ValueError as error:
+        if request.chosen_format != "html":
+            env.close()
+            raise
+        return env, env.step_seconds(), str(error)
 
 
 def draw(request: RenderRequest) -> None:
-    """Draw the latest policy of a run, and print what the episodes came to.
+    """Draw a policy of a run, and print what the episodes came to.
 
     Raises ConfigError, CheckpointError, and RenderingError where the genuine environment finds no GL library.
     """
     from cvpo_jax.runs import directory
-    from cvpo_jax.runs.policy import load_policy
-    from envs.navigation import picture_files
+    from cvpo_jax.runs.policy import load_state, make_policy
 
     config = directory.load_config(request.run_dir)
-    policy = load_policy(request.run_dir)
     if request.backend and config.env.is_own:
         raise ConfigError(f"--backend is {request.backend}: {config.env.id} has one kind only; leave the option out")
     backend = request.backend or config.env.backend
     config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
-    episodes = []
-    for number, episode in enumerate(films(config, policy, request)):
-        print(f"episode {number}: return {episode.total_return:.2f}, cost {episode.cost:g}")
-        episodes.append(episode)
-    pictures = np.concatenate([episode.pictures for episode in episodes])
-    picture_files.write(request.path, pictures, episodes[0].control_step * request.every)
+    state = load_state(request.run_dir, step=request.step)
+    drawn = []
+    for number, film in enumerate(films(config, make_policy(state), request)):
+        print(f"episode {number}: return {film.total_return:.2f}, cost {film.total_cost:g}")
+        drawn.append(film)
+    if request.chosen_format == "html":
+        _write_page(request, config, int(state.env_steps), drawn)
+    else:
+        _write_pictures(request, drawn)
     print(request.path)
+
+
+def _write_pictures(request: RenderRequest, drawn: Sequence[Film]) -> None:
+    import numpy as np
+
+    from envs.navigation import picture_files
+
+    if request.chosen_format == "png":
+        shots = picture_files.sheet([film.pictures for film in drawn])[None]
+    else:
+        shots = np.concatenate([film.pictures for film in drawn])
+    picture_files.write(request.path, shots, drawn[0].control_step * request.every)
+
+
+def _write_page(request: RenderRequest, config: Config, step: int, drawn: Sequence[Film]) -> None:
+    from cvpo_jax.pages import replay
+    from cvpo_jax.runtime.files import write_whole
+
+    about = replay.About(
+        task=config.env.id if config.env.backend == "brax" or config.env.is_own else f"{config.env.id}, the original",
+        run=request.run_dir.resolve().name,
+        checkpoint=f"{'the best checkpoint, ' if request.step == 'best' else ''}step {step:,}",
+        limits=config.algo.constraint_limits,
+    )
+    write_whole(request.path, replay.replay_page(about, drawn))
 
 
 def command(arguments: Sequence[str]) -> None:
@@ -156,8 +198,7 @@ def command(arguments: Sequence[str]) -> None:
         if value is not None and value < minimum:
             raise ConfigError(f"--{name} is {value}: at least {minimum} is needed")
     require_seed(request.seed)
-    if request.output:
-        cli.require_output("output", request.output, (".gif", ".png", ".mp4"))
+    _require_output(request)
     from cvpo_jax.runtime import compilation_cache
     from envs import RenderingError
     from envs.host.protocol import choose_renderer
@@ -167,10 +208,21 @@ def command(arguments: Sequence[str]) -> None:
 
     compilation_cache.enable_cache()
     try:
-        picture_files.check_suffix(request.path)
+        if request.chosen_format != "html":
+            picture_files.check_suffix(request.path)
         draw(request)
     except (RenderingError, ValueError) as error:
         raise ConfigError(str(error)) from error
+
+
+def _require_output(request: RenderRequest) -> None:
+    """Raise ConfigError unless the file can be written, and is of the format that is named, if one is."""
+    if request.output is None:
+        return
+    cli.require_output("output", request.output, tuple(_SUFFIXES))
+    said = _SUFFIXES[request.output.suffix.lower()]
+    if request.format not in (None, said):
+        raise ConfigError(f"--format is {request.format}, but --output is {request.output}: leave one of them out")
 
 
 if __name__ == "__main__":

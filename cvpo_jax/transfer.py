@@ -1,6 +1,6 @@
 """Compare policies on the port and in the genuine environment: `python -m cvpo_jax.transfer RUN_DIR …`.
 
-Plays each run's latest policy on both, from the same layouts, goals and headings, and prints a Markdown table of means
+Plays each run's policy on both, from the same layouts, goals and headings, and prints a Markdown table of means
 with their standard errors, and of the mean difference of the pairs with its 95 % confidence interval: where that holds
 zero, the backends agree. Velocity tasks, which have no layout, do not share
 their starts.
@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import jax
 
     from cvpo_jax.experience.evaluation import EvaluationResult
+    from cvpo_jax.runs.checkpoint import Which
     from envs import VectorEnv
 
 _NORMAL_95 = 1.96
@@ -49,6 +50,8 @@ class TransferOptions:
     """Episodes of the port from each start."""
     seed: int = 0
     """Seed of layouts."""
+    step: int | Literal["best"] | None = None
+    """The checkpoint: its step, or `best` by evaluation; None: the latest."""
 
 
 class Comparison(NamedTuple):
@@ -87,8 +90,8 @@ def _error(values: np.ndarray) -> float:
     return float(np.std(values)) / math.sqrt(len(values) - 1)
 
 
-def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0) -> list[Comparison]:
-    """Return and each cost of the latest policy in `run_dir`, over `episodes` starts, `repeats` times on the port."""
+def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0, step: Which = None) -> list[Comparison]:
+    """Return and each cost of a policy in `run_dir`, over `episodes` starts, `repeats` times on the port."""
     import jax
 
     from cvpo_jax.runs import directory
@@ -96,15 +99,17 @@ def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0) ->
     config = directory.load_config(run_dir)
     port, genuine = (
         jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), played)
-        for played in play(run_dir, episodes=episodes, repeats=repeats, seed=seed)
+        for played in play(run_dir, episodes=episodes, repeats=repeats, seed=seed, step=step)
     )
     costs = zip(config.algo.constraint_limits, port.costs.T, genuine.costs.T, strict=True)
     pairs = [("return", port.returns, genuine.returns), *costs]
     return [Comparison(config.env.id, *pair) for pair in pairs]
 
 
-def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[EvaluationResult, EvaluationResult]:
-    """What the latest policy in `run_dir` comes to on the port (mean of `repeats`) and in the genuine one."""
+def play(
+    run_dir: Path, *, episodes: int, repeats: int, seed: int, step: Which
+) -> tuple[EvaluationResult, EvaluationResult]:
+    """What the policy in `run_dir` at `step` comes to on the port (mean of `repeats`) and in the genuine one."""
     import jax
 
     from cvpo_jax.experience.evaluation import make_evaluation, reset_key
@@ -113,7 +118,7 @@ def play(run_dir: Path, *, episodes: int, repeats: int, seed: int) -> tuple[Eval
     from cvpo_jax.training.trainer import make_env
     from envs import host_scope
 
-    config, state, key = directory.load_config(run_dir), load_state(run_dir), jax.random.PRNGKey(seed)
+    config, state, key = directory.load_config(run_dir), load_state(run_dir, step=step), jax.random.PRNGKey(seed)
     port, genuine = (dataclasses.replace(config.env, backend=name) for name in ("brax", "gymnasium"))
     with host_scope():
         host = make_env(dataclasses.replace(config, env=genuine), episodes)
@@ -162,7 +167,9 @@ def command(arguments: Sequence[str]) -> None:
     compilation_cache.enable_cache()
     comparisons = []
     for run_dir in options.run_dirs:
-        comparisons += compare(run_dir, episodes=options.episodes, repeats=options.repeats, seed=options.seed)
+        comparisons += compare(
+            run_dir, episodes=options.episodes, repeats=options.repeats, seed=options.seed, step=options.step
+        )
     print(table(comparisons))
 
 

@@ -8,7 +8,18 @@ import pytest
 from paths import ROOT
 
 # Each may import itself and what stands before it.
-CVPO_JAX = ("config", "runtime", "algorithm", "experience", "runs", "training", "sweeps", "profiling", "commands")
+CVPO_JAX = (
+    "config",
+    "runtime",
+    "algorithm",
+    "experience",
+    "runs",
+    "training",
+    "sweeps",
+    "profiling",
+    "pages",
+    "commands",
+)
 ENVS = ("base", "batching", "physics", "host", "safety_gymnasium", "navigation", "adapters", "vector", "top", "parity")
 BASE = {"_mjx", "base"}
 """Files at the top of envs/ that everything may use; `vector` needs batching, the others are doors."""

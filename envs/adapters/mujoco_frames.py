@@ -3,7 +3,7 @@
 The environment tells its model by the attribute `mj_model`, as those of MuJoCo Playground do, or by `sys.mj_model`, as
 those of Brax do, and its state holds MJX's `Data`.
 
-Notation: T states, F pictures, H, W pixels.
+Notation: F states and as many pictures, H, W pixels.
 """
 
 import copy
@@ -19,8 +19,8 @@ from envs.host.protocol import GL_REMEDY, RenderingError, choose_renderer
 _POSE = ("qpos", "qvel", "mocap_pos", "mocap_quat")
 
 
-def frames(env: Any, states: Any, *, name: str, size: int, every: int, camera: str | None = None) -> np.ndarray:
-    """Every `every`-th of the environment's own `states` (leaves `[T, ...]`, on the host), uint8 `[F, H, W, 3]`.
+def frames(env: Any, states: Any, *, name: str, size: int, camera: str | None = None) -> np.ndarray:
+    """Each of the environment's own `states` (leaves `[F, ...]`, on the host) as a picture, uint8 `[F, H, W, 3]`.
 
     `camera` is one of the model's by name; None: its first, or a free one where it has none. Raises RenderingError, in
     one line, where there is no such camera, no model to draw or nothing to draw it with.
@@ -46,7 +46,7 @@ def frames(env: Any, states: Any, *, name: str, size: int, every: int, camera: s
     except Exception as error:  # MuJoCo and the GL libraries raise many kinds
         raise RenderingError(f"{name} cannot be drawn: {str(error).splitlines()[0]}; {GL_REMEDY}") from error
     try:
-        for index in range(0, len(data.qpos), every):
+        for index in range(len(data.qpos)):
             for field in _POSE:
                 getattr(pose, field)[:] = getattr(data, field)[index]
             mujoco.mj_forward(model, pose)

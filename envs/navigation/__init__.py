@@ -5,7 +5,7 @@ In reading order:
 - `world`: what a world holds. `tasks`: what is rewarded and what costs. `robots`: who acts in it.
 - `layout`: where everything is placed. `lidar`: how objects are seen. `scene`: what the physics knows of them.
 - `env`: all of it as one Brax environment.
-- `render`, `canvas`: pictures of episodes.
+- `render`, `canvas`, `looks`: pictures of episodes. `tracks`: the same as numbers, for a page that draws by itself.
 """
 
 from envs.navigation.env import NavigationEnv

@@ -16,6 +16,7 @@ from envs.host.protocol import RenderingError
 
 SUFFIXES = (".png", ".gif", ".mp4")
 _FFMPEG = "apt-get install ffmpeg, or python -m pip install imageio-ffmpeg, or write a .gif"
+_GAP = 4  # pixels between the pictures of a sheet
 # Most players want even sides, and no more than this way of storing colors.
 _PLAYABLE = ("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p")
 
@@ -43,6 +44,17 @@ def check_suffix(path: Path) -> None:
         raise ValueError(f'cannot draw to "{path.name}": the suffix must be .png, .gif or .mp4')
     if path.suffix == ".mp4":
         _ffmpeg(path)
+
+
+def sheet(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures, uint8 `[F, H, W, 3]` a row, side by side in one, `[H', W', 3]`; a single row is broken in two."""
+    if len(rows) == 1:
+        half = -(-len(rows[0]) // 2)
+        rows = [part for part in (rows[0][:half], rows[0][half:]) if len(part)]
+    most = max(map(len, rows))
+    edges = ((_GAP, 0), (_GAP, 0), (0, 0))
+    padded = [np.pad(row, ((0, most - len(row)), *edges), constant_values=255) for row in rows]
+    return np.concatenate([np.concatenate(list(row), axis=1) for row in padded])
 
 
 def fitted(picture: np.ndarray, size: int) -> np.ndarray:

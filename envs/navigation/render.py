@@ -10,11 +10,10 @@ import jax
 import numpy as np
 
 from envs.base import State
-from envs.navigation import picture_files
+from envs.navigation import looks, picture_files
 from envs.navigation.canvas import Canvas, Color
 from envs.navigation.env import NavigationEnv
 from envs.navigation.lidar import BINS
-from envs.navigation.tasks import circle, run
 from envs.navigation.world import ObjectKind, World
 
 _PAPER: Color = (250, 249, 246, 255)
@@ -23,20 +22,7 @@ _INK: Color = (40, 40, 40, 255)
 _RED: Color = (214, 40, 40, 255)
 _BODY: Color = (188, 44, 60, 255)
 _ARROW: Color = (24, 60, 130, 255)
-_OTHER: Color = (150, 130, 110, 255)
 _WALL: Color = (235, 190, 40, 110)
-_COLORS: dict[str, Color] = {
-    "goal": (46, 160, 67, 255),
-    "hazards": (70, 110, 220, 255),
-    "vases": (40, 170, 170, 255),
-    "buttons": (240, 140, 30, 255),
-    "gremlins": (140, 60, 190, 255),
-    "circle": (46, 160, 67, 255),
-    "push_box": (205, 165, 30, 255),
-    "pillars": (90, 90, 100, 255),
-}
-_MARGIN = 0.6  # m around the places
-_LIDAR_RADIUS, _LIDAR_WIDTH = 0.24, 0.035  # of the innermost ring
 
 
 def frames(env: NavigationEnv, states: State | Sequence[State], *, size: int = 480, every: int = 1) -> np.ndarray:
@@ -46,6 +32,14 @@ def frames(env: NavigationEnv, states: State | Sequence[State], *, size: int = 4
     """
     episode = _Episode(env, states)
     return np.stack([episode.frame(index, size) for index in range(0, episode.length, every)])
+
+
+def moments(env: NavigationEnv, states: State | Sequence[State], *, count: int, size: int) -> np.ndarray:
+    """`count` pictures, uint8 `[count, H, W, 3]`: states at equal distances, and last the whole way."""
+    episode = _Episode(env, states)
+    chosen = np.linspace(0, episode.length - 1, count, dtype=int)[:-1]
+    way = episode.frame(episode.length - 1, size, trail=episode.length)
+    return np.stack([*(episode.frame(int(index), size) for index in chosen), way])
 
 
 def picture(env: NavigationEnv, states: State | Sequence[State], *, size: int = 720) -> np.ndarray:
@@ -88,7 +82,7 @@ class _Episode:
         world: World = jax.tree.map(lambda leaf: leaf[index], self._worlds)
         canvas = self._canvas(world, size)
         for kind in self._env.task.kinds:
-            _painter(kind)(canvas, kind, world)
+            _PAINTERS[looks.outline(kind)](canvas, kind, world)
         start = max(0, index + 1 - trail)
         canvas.path(self._way[start : index + 1], _faded(_INK, 0.45), 0.02)
         for position in self._way[start : index + 1][self._costs[start : index + 1] > 0]:
@@ -99,26 +93,16 @@ class _Episode:
         return canvas.pixels()
 
     def _canvas(self, world: World, size: int) -> Canvas:
-        half = self._env.task.extents + _MARGIN
-        if self._env.task.has("circle"):
-            half = self._env.task.kind("circle").size + _MARGIN
-        # The view stays over the places and moves where the robot would leave it; without places it follows the robot.
-        reach = half - _MARGIN / 2 if self._env.task.kinds else 0.0
+        half, reach = looks.half(self._env.task), looks.reach(self._env.task)
         center = world.robot.position - np.clip(world.robot.position, -reach, reach)
         canvas = Canvas(size, (float(center[0]), float(center[1])), half, _PAPER)
         canvas.grid(0.5, _GRID)
-        for axis, place in self._walls():
+        for axis, place in looks.walls(self._env.task):
             for side in (-1, 1):
                 middle = np.array(center, dtype=float)
                 middle[axis] = side * place
                 canvas.box(middle, (0.03, 3 * half) if axis == 0 else (3 * half, 0.03), 0.0, _WALL)
         return canvas
-
-    def _walls(self) -> list[tuple[int, float]]:
-        task = self._env.task
-        if isinstance(task, run.Run):
-            return [(0, run.WALL)]
-        return [(axis, circle.WALL) for axis in range(task.walls)] if isinstance(task, circle.Circle) else []
 
     def _robot(self, canvas: Canvas, world: World, costs: bool) -> None:
         position, yaw = world.robot.position, float(world.robot.yaw)
@@ -137,13 +121,13 @@ class _Episode:
     def _lidars(self, canvas: Canvas, world: World, obs: np.ndarray) -> None:
         for ring, name in enumerate(self._env.task.lidars):
             start = self._env.robot.sensor_size + BINS * ring
-            radius = _LIDAR_RADIUS + ring * 1.25 * _LIDAR_WIDTH
+            radius = looks.LIDAR_RADIUS + ring * looks.LIDAR_SPACING * looks.LIDAR_WIDTH
             span = 2 * np.pi / BINS
             for bin_index, reading in enumerate(obs[start : start + BINS]):
                 if reading > 0:
                     angle = float(world.robot.yaw) + bin_index * span
-                    color = _faded(_COLORS.get(name, _OTHER), 0.08 + 0.9 * float(reading))
-                    canvas.sector(world.robot.position, radius, _LIDAR_WIDTH, angle, 0.9 * span, color)
+                    color = _faded(looks.color(name), 0.08 + 0.9 * float(reading))
+                    canvas.sector(world.robot.position, radius, looks.LIDAR_WIDTH, angle, 0.9 * span, color)
 
     def _words(self, canvas: Canvas, world: World, index: int) -> None:
         canvas.text(0, f"step {int(world.steps)}   return {self._returns[index]:.2f}", _INK)
@@ -151,57 +135,38 @@ class _Episode:
         canvas.text(1, f"cost {total}", _RED if self._costs[index] > 0 else _INK)
 
 
-_Painter = Callable[[Canvas, ObjectKind, World], None]
-
-
-def _painter(kind: ObjectKind) -> _Painter:
-    """What draws the objects of a kind: some tasks' kinds have a look of their own."""
-    if kind.name in _BY_NAME:
-        return _BY_NAME[kind.name]
-    if kind.solid == "movable":
-        return _posted_box if kind.shape == "posts" else _boxes
-    return _solid if kind.solid == "fixed" else _disc
-
-
-def _color(kind: ObjectKind) -> Color:
-    return _COLORS.get(kind.name, _OTHER)
-
-
 def _disc(canvas: Canvas, kind: ObjectKind, world: World) -> None:
-    color = _color(kind)
+    color = looks.color(kind.name)
     for center in world.objects[kind.name]:
         canvas.disc(center, kind.size, _faded(color, 0.28), _faded(color, 0.8))
 
 
 def _solid(canvas: Canvas, kind: ObjectKind, world: World) -> None:
     for center in world.objects[kind.name]:
-        canvas.disc(center, kind.size, _color(kind), _INK)
+        canvas.disc(center, kind.size, looks.color(kind.name), _INK)
 
 
 def _rim(canvas: Canvas, kind: ObjectKind, world: World) -> None:
     for center in world.objects[kind.name]:
-        canvas.disc(center, kind.size, _faded(_color(kind), 0.08))
-        canvas.ring(center, kind.size, 0.03, _color(kind))
+        canvas.disc(center, kind.size, _faded(looks.color(kind.name), 0.08))
+        canvas.ring(center, kind.size, 0.03, looks.color(kind.name))
 
 
 def _boxes(canvas: Canvas, kind: ObjectKind, world: World) -> None:
     for center, rotation in zip(world.bodies.position, world.bodies.rotation, strict=True):
-        canvas.box(center, (kind.size, kind.size), _yaw(rotation), _faded(_color(kind), 0.85), _INK)
+        canvas.box(
+            center, (kind.size, kind.size), float(looks.yaw(rotation)), _faded(looks.color(kind.name), 0.85), _INK
+        )
 
 
 def _posted_box(canvas: Canvas, kind: ObjectKind, world: World) -> None:
     """Draw a cube with a post over each vertical edge."""
-    center, yaw, half = np.asarray(world.bodies.position[0]), _yaw(np.asarray(world.bodies.rotation[0])), kind.size
+    center, yaw, half = np.asarray(world.bodies.position[0]), float(looks.yaw(world.bodies.rotation[0])), kind.size
     cos, sin = np.cos(yaw), np.sin(yaw)
     for x, y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
         corner = center[:2] + half * np.array([cos * x - sin * y, sin * x + cos * y])
-        canvas.box(corner, (half / 2, half / 2), yaw, _color(kind), _INK)
-    canvas.box(center, (half, half), yaw, _color(kind), _INK)
-
-
-def _yaw(quaternion: np.ndarray) -> float:
-    w, x, y, z = quaternion
-    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+        canvas.box(corner, (half / 2, half / 2), yaw, looks.color(kind.name), _INK)
+    canvas.box(center, (half, half), yaw, looks.color(kind.name), _INK)
 
 
 def _buttons(canvas: Canvas, kind: ObjectKind, world: World) -> None:
@@ -209,8 +174,15 @@ def _buttons(canvas: Canvas, kind: ObjectKind, world: World) -> None:
     live = world.memory["timer"] == 0
     for index, center in enumerate(world.objects[kind.name]):
         if index == world.memory["goal_button"]:
-            canvas.disc(center, kind.size + 0.03, _COLORS["goal"])
-        canvas.disc(center, kind.size, _color(kind) if live else (170, 170, 170, 255), _INK)
+            canvas.disc(center, kind.size + 0.03, looks.COLORS["goal"])
+        canvas.disc(center, kind.size, looks.color(kind.name) if live else (170, 170, 170, 255), _INK)
 
 
-_BY_NAME: dict[str, _Painter] = {"buttons": _buttons, "circle": _rim}
+_PAINTERS: dict[looks.Outline, Callable[[Canvas, ObjectKind, World], None]] = {
+    "disc": _disc,
+    "solid": _solid,
+    "rim": _rim,
+    "box": _boxes,
+    "posts": _posted_box,
+    "button": _buttons,
+}

@@ -1,24 +1,27 @@
-"""The entry point that draws a run's policy, on both backends."""
+"""The entry point that draws a run's policy, on both backends and in every format."""
 
 import ctypes.util
+import json
+import re
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
-from toy import Bandit
 
 from cvpo_jax import Config, EnvConfig, cli, render
 from cvpo_jax.runs import policy
-from cvpo_jax.training import trainer
 from envs.host.protocol import RenderingError
 from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 
 
 @pytest.fixture
 def run_dir(tmp_path, monkeypatch):
-    """A run whose policy drives straight on."""
-    monkeypatch.setattr(policy, "load_policy", lambda _: lambda observation: jnp.array([1.0, 0.0]))
+    """A run whose policy drives straight on; the best checkpoint is the one at step 700, the latest at 1000."""
+    states = {None: 1000, "best": 700}
+    monkeypatch.setattr(policy, "load_state", lambda _, step: SimpleNamespace(env_steps=states[step]))
+    monkeypatch.setattr(policy, "make_policy", lambda _: lambda observation: jnp.array([1.0, 0.0]))
 
     def make(task_id="SafetyPointGoal1-v0", **options):
         env = EnvConfig(id=task_id, episode_length=8, **options)
@@ -100,7 +103,8 @@ def test_without_gl_the_remedy_is_told_in_one_line(run_dir, monkeypatch, capsys)
 @pytest.mark.parametrize(
     ("task_id", "options", "said"),
     [
-        ("SafetyPointGoal1-v0", ["--output", "way.mp3"], "must end in .gif or .png or .mp4"),
+        ("SafetyPointGoal1-v0", ["--output", "way.mp3"], "must end in .html or .mp4 or .gif or .png"),
+        ("SafetyPointGoal1-v0", ["--format", "gif", "--output", "way.png"], "--format is gif, but --output is way.png"),
         ("SafetyPointGoal1-v0", ["--camera", "track"], "--camera is track: SafetyPointGoal1-v0 is drawn from above"),
         (
             "SafetyPointGoal1-v0",
@@ -122,7 +126,60 @@ def test_the_camera_of_what_draws_itself_is_its_own(run_dir, capsys):
     assert "--camera is track: own_gymnasium:Drawn draws itself" in capsys.readouterr().err
 
 
-def test_what_is_not_navigation_is_told(run_dir, capsys, monkeypatch):
-    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs: Bandit(num_envs))
-    assert draw(run_dir("SafetyHopperVelocity-v1")) == cli.WRONG
-    assert "SafetyHopperVelocity-v1 cannot be drawn on the port" in capsys.readouterr().err
+@needs_gl
+@pytest.mark.slow
+def test_a_velocity_task_on_the_port_by_mujoco(run_dir, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    folder = run_dir("SafetySwimmerVelocity-v1")
+    monkeypatch.setattr(policy, "make_policy", lambda _: lambda observation: jnp.zeros(2))
+    assert draw(folder, "--format", "png", "--size", 64, "--steps", 2) == 0
+    assert np.asarray(Image.open(folder / "render.png")).std() > 5
+
+
+def page_data(path):
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text())[1])
+
+
+def test_a_page_of_the_best_policy(run_dir, capsys):
+    folder = run_dir()
+    assert draw(folder, "--format", "html", "--episodes", 2, "--step", "best") == 0
+    told = capsys.readouterr().out.splitlines()
+    data = page_data(folder / "render.html")
+    assert (data["task"], data["checkpoint"]) == ("SafetyPointGoal1-v0", "the best checkpoint, step 700")
+    assert data["limits"] == [{"name": "cost", "limit": 25}]
+    for line, episode in zip(told, data["episodes"], strict=False):
+        assert float(line.split()[3].strip(",")) == pytest.approx(episode["returns"][-1], abs=0.006)
+        assert len(episode["returns"]) == len(episode["tracks"]["robot"]["x"]) == 9
+        assert episode["seconds"] == pytest.approx(0.02)
+
+
+def test_a_page_of_pictures_has_the_start_the_end_and_what_was_asked_for_between(run_dir):
+    folder = run_dir("own_gymnasium:Drawn", backend="gymnasium")
+    assert draw(folder, "--every", 3, "--size", 64, "--output", folder / "x.html") == 0
+    (episode,) = page_data(folder / "x.html")["episodes"]
+    assert episode["shown"] == [0, 3, 6, 8] and len(episode["pictures"]) == 4
+    assert episode["tracks"] is None and not episode["signals"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "why"),
+    [
+        ("Toy", {}, 'its metadata name no render mode "rgb_array"'),
+        ("Drawn", {"drawn": "words"}, "render returned a str"),
+    ],
+)
+def test_a_page_of_what_cannot_be_drawn_has_signals(run_dir, name, kwargs, why):
+    folder = run_dir(f"own_gymnasium:{name}", backend="gymnasium", kwargs=kwargs)
+    assert draw(folder, "--format", "html") == 0
+    (episode,) = page_data(folder / "render.html")["episodes"]
+    assert why in episode["undrawn"] and not episode["pictures"]
+    actions = [line for line in episode["signals"] if line["signal"] == "action"]
+    assert [line["y"][1:] for line in actions] == [[1] * 8, [0] * 8]
+
+
+def test_a_sheet_of_moments(run_dir):
+    folder = run_dir()
+    assert draw(folder, "--format", "png", "--size", 100) == 0
+    assert Image.open(folder / "render.png").size == (3 * 104, 2 * 104)
+    assert draw(folder, "--output", folder / "two.png", "--size", 100, "--episodes", 2) == 0
+    assert Image.open(folder / "two.png").size == (6 * 104, 2 * 104)

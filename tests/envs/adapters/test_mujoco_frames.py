@@ -41,7 +41,7 @@ def where_green(picture):
 
 def test_states_are_drawn_as_they_are(model):
     env = SimpleNamespace(mj_model=model)
-    pictures = frames(env, {"state": states(np.array([0.0, 0.7, 1.4, 2.1, 2.4]))}, name="arm", size=120, every=2)
+    pictures = frames(env, {"state": states(np.array([0.0, 1.4, 2.4]))}, name="arm", size=120)
     assert pictures.shape == (3, 120, 120, 3) and pictures.dtype == np.uint8
     assert (pictures[0] != pictures[1]).any() and (pictures[1] != pictures[2]).any()
     half = 1.2 * np.tan(np.deg2rad(model.vis.global_.fovy / 2))  # m, from the middle to the edge, seen from 1.2 m above
@@ -50,12 +50,12 @@ def test_states_are_drawn_as_they_are(model):
 
 def test_a_camera_is_chosen_by_its_name_and_pictures_may_be_larger_than_the_model_foresees(model):
     env, foreseen = SimpleNamespace(sys=SimpleNamespace(mj_model=model)), model.vis.global_.offwidth
-    (picture,) = frames(env, states(np.zeros(1)), name="arm", size=foreseen + 10, every=1, camera="above")
+    (picture,) = frames(env, states(np.zeros(1)), name="arm", size=foreseen + 10, camera="above")
     assert picture.shape == (foreseen + 10, foreseen + 10, 3) and model.vis.global_.offwidth == foreseen
     with pytest.raises(RenderingError, match=r"^--camera is below: my:arm has above; choose one"):
-        frames(env, states(np.zeros(1)), name="my:arm", size=64, every=1, camera="below")
+        frames(env, states(np.zeros(1)), name="my:arm", size=64, camera="below")
 
 
 def test_without_a_model_that_is_told():
     with pytest.raises(RenderingError, match="my:env cannot be drawn: it has no MuJoCo model"):
-        frames(object(), states(np.zeros(1)), name="my:env", size=64, every=1)
+        frames(object(), states(np.zeros(1)), name="my:env", size=64)
