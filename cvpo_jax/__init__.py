@@ -68,6 +68,8 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     """Import a public name from where it is defined."""
+    if name == "envs":  # which is a module of its own in the checkout, and in the wheel one of this package
+        return importlib.import_module("envs")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

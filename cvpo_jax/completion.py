@@ -22,6 +22,7 @@ OPTIONS = {
     "doctor": "DoctorOptions",
     "evaluate": "EvaluateOptions",
     "export": "ExportOptions",
+    "init": "InitOptions",
     "plot": "PlotOptions",
     "ray_tune": "RayOptions",
     "render": "RenderRequest",

@@ -20,7 +20,7 @@ from cvpo_jax.runs.metric_keys import GROUPS, metric_names
 
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 OTHERS = [ROOT / name / "README.md" for name in (".", "benchmarks", "benchmarks/peers", "results", "tests")]
-PAGES = [*OTHERS, *DOCS]
+PAGES = [*OTHERS, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *DOCS]
 KINDS = {"guide", "reference", "design", "lab"}
 FOLDERS = "benchmarks|cvpo_jax|docs|envs|experiments|results|tests"
 

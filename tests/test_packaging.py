@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cvpo_jax import __version__
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("cvpo_jax", "envs", "experiments")
 OPTIONAL = {
@@ -104,9 +106,25 @@ def test_lock_installs_what_is_tested():
     assert not versions.keys() & {"torch", "warp-lang"}, "large, and nothing here needs them"
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "Makefile", "pyproject.toml", ".ci/run"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "Makefile", "pyproject.toml", "setup.py", "Dockerfile", ".ci/run"]
+)
 def test_build_files_name_no_address(name):
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links", (ROOT / name).read_text())
+
+
+def test_every_file_that_names_the_version_names_the_same():
+    version = PROJECT["tool"]["setuptools"]["dynamic"]["version"]["attr"]
+    assert version == "cvpo_jax.__version__"
+    assert re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), flags=re.MULTILINE)[1] == __version__
+    assert re.search(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1] == __version__
+
+
+def test_the_container_has_all_that_the_wheel_is_built_from():
+    copied = set(
+        re.findall(r"\S+", " ".join(re.findall(r"^COPY (.*) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)))
+    )
+    assert copied == {"pyproject.toml", "setup.py", "README.md", "LICENSE", *PACKAGES}
 
 
 def test_every_third_party_import_is_declared():

@@ -21,7 +21,7 @@ CVPO_JAX = (
     "commands",
 )
 ENVS = ("base", "batching", "physics", "host", "safety_gymnasium", "navigation", "adapters", "vector", "top", "parity")
-BASE = {"_mjx", "base"}
+BASE = {"_mjx", "base", "staggering"}
 """Files at the top of envs/ that everything may use; `vector` needs batching, the others are doors."""
 
 

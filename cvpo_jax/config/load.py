@@ -16,13 +16,19 @@ from cvpo_jax.config.errors import ConfigError
 
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[None]:
-    """Let the experiment file import modules that lie beside it, unless one of that name is installed."""
-    folder = str(path.parent.resolve())
-    sys.path.append(folder)
+    """Let the experiment file import what lies beside it or in the working folder, unless that name is installed.
+
+    The working folder makes one experiment known to another, as `experiments.point_goal`; the console script does
+    without it on Python's path.
+    """
+    wanted = dict.fromkeys((str(path.parent.resolve()), str(Path.cwd())))
+    folders = [folder for folder in wanted if folder not in sys.path]
+    sys.path += folders
     try:
         yield
     finally:
-        sys.path.remove(folder)
+        for folder in folders:
+            sys.path.remove(folder)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from cvpo_jax import (
     doctor,
     evaluate,
     export,
+    init,
     plot,
     ray_tune,
     render,
@@ -57,6 +58,7 @@ ON_NEITHER = {
     "check": check.CheckOptions,
     "completion": completion.CompletionOptions,
     "doctor": doctor.DoctorOptions,
+    "init": init.InitOptions,
     "tasks": tasks.TasksOptions,
 }
 COMMANDS = ON_RUNS | ON_EXPERIMENTS | ON_NEITHER
@@ -190,7 +192,7 @@ def test_help_lists_every_option_of_every_command(name, capsys):
     assert f"usage: python -m cvpo_jax.{name} " in shown
     assert ("RUN_DIR" in shown, "EXPERIMENT" in shown) == (name in ON_RUNS, name in ON_EXPERIMENTS)
     for field in dataclasses.fields(COMMANDS[name]):
-        assert field.name in ("run_dir", "run_dirs", "id", "shell") or f"--{field.name} " in shown
+        assert field.name in ("run_dir", "run_dirs", "id", "shell", "folder") or f"--{field.name} " in shown
     assert ("--algo.gamma" in shown) == (name in ON_EXPERIMENTS)
 
 
