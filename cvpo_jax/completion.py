@@ -31,6 +31,7 @@ OPTIONS = {
     "sweep": "SweepOptions",
     "tasks": "TasksOptions",
     "transfer": "TransferOptions",
+    "watch": "WatchOptions",
 }
 """The dataclass of each command's options."""
 ON_EXPERIMENTS = {"bench", "ray_tune", "run", "sweep"}

@@ -4,10 +4,14 @@ In `assets/`, `/* include NAME */` stands for the file of that name and `/* data
 """
 
 import json
+import math
 import re
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
+_DIGITS = 6  # significant ones, of numbers for a curve
 _INCLUDE = re.compile(r"/\* (?:include ([\w.]+)|data) \*/")
 
 
@@ -20,3 +24,15 @@ def page(template: str, data: Any = None) -> str:
 
 def _asset(name: str) -> str:
     return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def rounded(values: np.ndarray) -> list[float | int | None]:
+    """`values` in as few digits as a curve needs; what is not finite is None."""
+    return [_short(float(value)) for value in values]
+
+
+def _short(value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    short = float(f"{value:.{_DIGITS}g}")
+    return int(short) if short.is_integer() else short

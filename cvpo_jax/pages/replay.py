@@ -14,13 +14,12 @@ import numpy as np
 from PIL import Image
 
 from cvpo_jax.experience.film import Film
-from cvpo_jax.pages.assemble import page
+from cvpo_jax.pages.assemble import page, rounded
 from envs.navigation.tracks import intervals
 
 MOST_BYTES = 24_000_000
 """Of all pictures in a page, beyond which browsers are slow to open it: every other one is left out until they fit."""
 QUALITY = 72  # of WebP, of 100
-_DIGITS = 6  # significant ones
 _MOST_SIGNALS = 12  # lines that can be told apart
 
 
@@ -74,18 +73,6 @@ def _lines(name: str, values: np.ndarray) -> list[dict[str, Any]]:
     """The columns of a signal, `[1 + T, …]`, as lines to draw, of which there are at most so many."""
     columns = values.reshape(len(values), -1).T[:_MOST_SIGNALS]
     return [{"signal": name, "name": f"{name} {index}", "y": rounded(column)} for index, column in enumerate(columns)]
-
-
-def rounded(values: np.ndarray) -> list[float | int | None]:
-    """`values` in as few digits as a curve needs; what is not finite is None."""
-    return [_short(float(value)) for value in values]
-
-
-def _short(value: float) -> float | int | None:
-    if not math.isfinite(value):
-        return None
-    short = float(f"{value:.{_DIGITS}g}")
-    return int(short) if short.is_integer() else short
 
 
 def _webp(picture: np.ndarray) -> bytes:

@@ -1,16 +1,23 @@
-"""A run's directory: `config.json`, `sizes.json`, `metrics.jsonl`, `checkpoints/`, `tensorboard/`."""
+"""A run's directory: `config.json`, `sizes.json`, `metrics.jsonl`, `checkpoints/`, `tensorboard/`.
+
+JAX is imported where it is needed: what only reads configurations and metrics starts without it.
+"""
+
+from __future__ import annotations
 
 import dataclasses
 import itertools
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cvpo_jax.algorithm.state import StaticConfig
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.runs.metrics import read_metrics
-from cvpo_jax.runtime import distributed
 from cvpo_jax.runtime.files import write_whole
+
+if TYPE_CHECKING:
+    from cvpo_jax.algorithm.state import StaticConfig
 
 CONFIG = "config.json"
 SIZES = "sizes.json"
@@ -75,6 +82,8 @@ def load_config(run_dir: Path) -> Config:
 
 def load_static_config(run_dir: Path) -> StaticConfig:
     """The static options and sizes of a run; raises ConfigError where the folder is not a run."""
+    from cvpo_jax.algorithm.state import StaticConfig
+
     config, text = load_config(run_dir), _read(run_dir, SIZES)
     try:
         sizes = json.loads(text)
@@ -95,6 +104,8 @@ def resumable(run_dir: Path, config: Config) -> Config:
 
     Raises ConfigError where `config` would give the stored arrays other shapes.
     """
+    from cvpo_jax.runtime import distributed
+
     stored = load_config(run_dir)
     # Several processes use all devices they have.
     as_before = stored.train.devices if distributed.size() == 1 else None

@@ -34,6 +34,7 @@ from cvpo_jax import (
     sweep,
     tasks,
     transfer,
+    watch,
 )
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.checkpoint import CheckpointError
@@ -60,6 +61,7 @@ ON_NEITHER = {
     "doctor": doctor.DoctorOptions,
     "init": init.InitOptions,
     "tasks": tasks.TasksOptions,
+    "watch": watch.WatchOptions,
 }
 COMMANDS = ON_RUNS | ON_EXPERIMENTS | ON_NEITHER
 

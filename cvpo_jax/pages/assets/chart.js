@@ -37,6 +37,11 @@ function trim(value) {
   return value !== 0 && Math.abs(value) < 0.01 ? value.toPrecision(2) : String(Number(value.toFixed(digits)));
 }
 
+/** Colors that can be told apart, in light and in dark. */
+function hue(number) {
+  return `hsl(${(215 + 137.5 * number) % 360} 65% 52%)`;
+}
+
 /** Round numbers from `low` to `high`, about `count` of them. */
 function ticks(low, high, count) {
   const rough = (high - low) / count;
@@ -61,7 +66,7 @@ function lastAtMost(values, wanted) {
 
 /**
  * A chart of curves. `show` takes
- * - `series`: of each `x`, `y` (null: not known), `color`, perhaps `low` and `high` of a band;
+ * - `series`: of each `x`, `y` (null: not known), `color`, perhaps `low` and `high` of a band, `dashed`, `faint`;
  * - `limits`: of each `y` and `label`; `spans`: `[start, end]` in x to shade; `zero`: whether 0 is in view.
  * `onPoint(x, event)` hears of the pointer, x null once it leaves.
  */
@@ -177,7 +182,8 @@ class LineChart {
         drawing = true;
       }
     });
-    svg("path", { class: "curve", d: path, style: `stroke: ${line.color}` }, this.svg);
+    const looks = `curve${line.dashed ? " dashed" : ""}${line.faint ? " faint" : ""}`;
+    svg("path", { class: looks, d: path, style: `stroke: ${line.color}` }, this.svg);
     // One evaluation makes no line.
     if (line.x.length === 1 && line.y[0] !== null) svg("circle", { cx: this.toX(line.x[0]), cy: this.toY(line.y[0]), r: 3, style: `fill: ${line.color}` }, this.svg);
   }

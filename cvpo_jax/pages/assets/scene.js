@@ -203,8 +203,3 @@ class SignalView {
     for (const chart of this.charts) chart.setCursor(index);
   }
 }
-
-/** Colors that can be told apart, in light and in dark. */
-function hue(number) {
-  return `hsl(${(215 + 137.5 * number) % 360} 65% 52%)`;
-}
