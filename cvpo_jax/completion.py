@@ -28,13 +28,14 @@ OPTIONS = {
     "render": "RenderRequest",
     "report": "ReportOptions",
     "run": "RunOptions",
+    "search": "SearchOptions",
     "sweep": "SweepOptions",
     "tasks": "TasksOptions",
     "transfer": "TransferOptions",
     "watch": "WatchOptions",
 }
 """The dataclass of each command's options."""
-ON_EXPERIMENTS = {"bench", "ray_tune", "run", "sweep"}
+ON_EXPERIMENTS = {"bench", "ray_tune", "run", "search", "sweep"}
 """Commands that take every option of the configuration besides their own."""
 
 

@@ -27,6 +27,7 @@ OPTIONAL = {
     "flatbuffers": "export --format stablehlo",
     "wandb": "run --log wandb",
     "mlflow": "run --log mlflow",
+    "optuna": "search",
     "ray": "ray_tune",
     "tensorboard": "tensorboard --logdir runs",
 }

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from tyro.conf import UseAppendAction, arg
 
 from cvpo_jax import cli
-from cvpo_jax.config import ConfigError
+from cvpo_jax.config import Config, ConfigError
 
 if TYPE_CHECKING:
     from cvpo_jax.sweeps.runner import Plan
@@ -48,17 +48,23 @@ class SweepOptions(TrialOptions):
 Options = TypeVar("Options", bound=TrialOptions)
 
 
+def experiment_of(invocation: cli.Invocation[Any]) -> tuple[Config, str]:
+    """The configuration that trials begin from, and what it is called; uses no device. Raises ConfigError."""
+    config = invocation.config()
+    from cvpo_jax.training.own_env import with_backend
+
+    config = with_backend(config)
+    return config, invocation.experiment.stem if invocation.experiment else config.env.id.replace(":", "-")
+
+
 def read_trials(invocation: cli.Invocation[Options]) -> tuple[Path, list[Trial]]:
     """The sweep's directory and all its trials; uses no device. Raises ConfigError."""
     options = invocation.options
     if options.seeds < 1:
         raise ConfigError(f"--seeds is {options.seeds}: at least 1 is needed")
-    config = invocation.config()
+    config, stem = experiment_of(invocation)
     from cvpo_jax.sweeps import trials
-    from cvpo_jax.training.own_env import with_backend
 
-    config = with_backend(config)
-    stem = invocation.experiment.stem if invocation.experiment else config.env.id.replace(":", "-")
     sweep_dir = options.sweep_dir or Path("runs") / f"sweep-{stem}"
     every = trials.expand(config, options.seeds, trials.parse_grid(list(chain(*options.grid))), sweep_dir)
     for trial in every:

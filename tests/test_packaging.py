@@ -20,6 +20,7 @@ OPTIONAL = {
     "imageio-ffmpeg": "imported for films as mp4 where the system has no ffmpeg only",
     "mlflow": "imported by the logger of that name only",
     "onnx": "imported when a policy is exported as ONNX only",
+    "optuna": "imported by the command that searches only",
     "playground": "imported by an experiment on one of its environments only",
     "ray": "imported by the command that runs Ray Tune only",
     "safety-gymnasium": "imported for the original environments only",

@@ -31,6 +31,7 @@ from cvpo_jax import (
     render,
     report,
     run,
+    search,
     sweep,
     tasks,
     transfer,
@@ -53,6 +54,7 @@ ON_EXPERIMENTS = {
     "bench": bench.BenchOptions,
     "ray_tune": ray_tune.RayOptions,
     "run": run.RunOptions,
+    "search": search.SearchOptions,
     "sweep": sweep.SweepOptions,
 }
 ON_NEITHER = {
