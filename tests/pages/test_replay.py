@@ -177,6 +177,19 @@ def test_episodes_are_chosen_and_each_is_shown_as_it_can_be(show, from_above: Fi
 
 
 @needs_browser
+def test_each_constraint_has_its_curve_and_its_limit(show, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = as_signals()
+    both = Film(film.rewards, np.repeat(film.costs, 2, 1), film.components, 0.02, signals=film.signals)
+    limits = {"cost_hazards": 5.0, "cost_vases": 20.0}
+    monkeypatch.setattr(f"{__name__}.ABOUT", replay.About("task", "run", "step 1", limits))
+    tab = show(both, at=f"#step={STEPS}")
+    texts = "[...document.querySelectorAll('#charts h2, #charts .limit-label')].map(each => each.textContent)"
+    assert tab.value(texts) == ["return so far", "hazards so far", "limit 5", "vases so far", "limit 20"]
+    over = "[...document.querySelectorAll('.fact .number')].map(each => each.classList.contains('over'))"
+    assert tab.value(over) == [False, False, True, False], "9 of 5 and of 20"
+
+
+@needs_browser
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_fits_a_window_and_a_phone(show, from_above: Film, width: int) -> None:
     tab = show(*[from_above] * 12)

@@ -67,7 +67,8 @@ function lastAtMost(values, wanted) {
 /**
  * A chart of curves. `show` takes
  * - `series`: of each `x`, `y` (null: not known), `color`, perhaps `low` and `high` of a band, `dashed`, `faint`;
- * - `limits`: of each `y` and `label`; `spans`: `[start, end]` in x to shade; `zero`: whether 0 is in view.
+ * - `limits`: of each `y` and `label`; `spans`: `[start, end]` in x to shade; `zero`: whether 0 is in view;
+ * - `late`: whether the first third of each curve may leave the view, so that it does not flatten the others.
  * `onPoint(x, event)` hears of the pointer, x null once it leaves.
  */
 class LineChart {
@@ -77,6 +78,7 @@ class LineChart {
     html("h2", "", caption, title);
     this.value = html("span", "value", caption);
     this.svg = svg("svg", { role: "img", "aria-label": title }, this.figure);
+    this.clip = `clip-${document.querySelectorAll(".chart").length}`;
     this.at = null;
     this.drawing = { series: [] };
     new ResizeObserver(() => this.draw()).observe(this.svg);
@@ -107,10 +109,11 @@ class LineChart {
   }
 
   ranges() {
-    const { series, limits = [], zero } = this.drawing;
+    const { series, limits = [], zero, late } = this.drawing;
+    const from = (values) => (late && values.length >= 6 ? values.slice(Math.floor(values.length / 3)) : values);
     const xs = series.flatMap((line) => [line.x[0], line.x[line.x.length - 1]]).filter(Number.isFinite);
     let [low, high] = [zero ? 0 : Infinity, zero ? 0 : -Infinity];
-    for (const values of [...series.flatMap((line) => [line.y, line.low || [], line.high || []]), limits.map((limit) => limit.y)]) {
+    for (const values of [...series.flatMap((line) => [from(line.y), line.low || [], line.high || []]), limits.map((limit) => limit.y)]) {
       for (const value of values) {
         if (value === null || !Number.isFinite(value)) continue;
         low = Math.min(low, value);
@@ -141,7 +144,10 @@ class LineChart {
       const left = this.toX(Math.max(start, x0));
       svg("rect", { class: "span", x: left, y: MARGIN.top, width: Math.max(1, this.toX(Math.min(end, x1)) - left), height }, this.svg);
     }
-    for (const line of this.drawing.series) this.curve(line);
+    const clip = svg("clipPath", { id: this.clip }, this.svg);
+    svg("rect", { x: MARGIN.left - 2, y: MARGIN.top, width: this.width + 4, height: height + 2 }, clip);
+    const curves = svg("g", { "clip-path": `url(#${this.clip})` }, this.svg);
+    for (const line of this.drawing.series) this.curve(line, curves);
     for (const limit of this.drawing.limits || []) {
       const y = this.toY(limit.y);
       svg("line", { class: "limit", x1: MARGIN.left, x2: box.width - MARGIN.right, y1: y, y2: y }, this.svg);
@@ -165,12 +171,12 @@ class LineChart {
     }
   }
 
-  curve(line) {
+  curve(line, parent) {
     if (line.low) {
       const known = line.x.map((_, index) => index).filter((index) => line.low[index] !== null && line.high[index] !== null);
       const there = known.map((index) => `${this.toX(line.x[index])},${this.toY(line.high[index])}`);
       const back = known.reverse().map((index) => `${this.toX(line.x[index])},${this.toY(line.low[index])}`);
-      svg("polygon", { class: "band", points: [...there, ...back].join(" "), style: `fill: ${line.color}` }, this.svg);
+      svg("polygon", { class: "band", points: [...there, ...back].join(" "), style: `fill: ${line.color}` }, parent);
     }
     let path = "";
     let drawing = false;
@@ -183,8 +189,8 @@ class LineChart {
       }
     });
     const looks = `curve${line.dashed ? " dashed" : ""}${line.faint ? " faint" : ""}`;
-    svg("path", { class: looks, d: path, style: `stroke: ${line.color}` }, this.svg);
+    svg("path", { class: looks, d: path, style: `stroke: ${line.color}` }, parent);
     // One evaluation makes no line.
-    if (line.x.length === 1 && line.y[0] !== null) svg("circle", { cx: this.toX(line.x[0]), cy: this.toY(line.y[0]), r: 3, style: `fill: ${line.color}` }, this.svg);
+    if (line.x.length === 1 && line.y[0] !== null) svg("circle", { cx: this.toX(line.x[0]), cy: this.toY(line.y[0]), r: 3, style: `fill: ${line.color}` }, parent);
   }
 }

@@ -54,7 +54,7 @@ function show() {
   const limit = commonLimit();
   for (const { chart, lines, limited, zero } of CHARTS) {
     const limits = !limited || !drawn().length ? [] : limit === null ? [{ y: 1, label: "limit" }] : [{ y: limit, label: `limit ${short(limit)}` }];
-    chart.show({ series: drawn().flatMap(lines), limits, zero });
+    chart.show({ series: drawn().flatMap(lines), limits, zero, late: limited });
     if (limited) chart.value.textContent = limit === null && drawn().length ? "relative to the limit" : "";
   }
   table();
