@@ -58,6 +58,7 @@ class LimitController(NamedTuple):
     def advance(self, state: ControllerState) -> ControllerState:
         """Move integral and reference by one update."""
         config, unconstrained = self.config, self._unconstrained(state)
+        assert config.integral_rate is not None and config.descent_rate is not None  # filled in by `Scale`
         # The excess itself, not its logarithm: it has a mean of zero where mean cost, not its geometric mean, is on
         # target.
         excess = jnp.minimum(jnp.expm1(self.expected_error(state)), config.max_integrated_excess)
@@ -84,6 +85,7 @@ class LimitController(NamedTuple):
 
 def initial_controller(config: ControllerConfig, num_constraints: int, unconstrained_updates: int) -> ControllerState:
     """Before anything was measured. Without unconstrained updates the limit is aimed at from the first one."""
+    assert config.descent_rate is not None  # filled in by `Scale`
     reference = config.loosest_reference + unconstrained_updates * config.descent_rate if unconstrained_updates else 0.0
     # Separate arrays, since the state is donated and a buffer may be given away only once.
     return ControllerState(

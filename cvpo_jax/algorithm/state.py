@@ -54,7 +54,7 @@ class Hyperparameters(struct.PyTreeNode):
     @classmethod
     def from_config(cls, algo: AlgoConfig) -> "Hyperparameters":
         """The numbers of `algo` as float32 arrays."""
-        algo = of_cheap_steps(algo)
+        algo, _ = of_cheap_steps(algo, ControllerConfig())
         values = {name: jnp.float32(getattr(algo, name)) for name in roles.numbers(AlgoConfig)}
         return cls(**values | {"cost_limit": jnp.asarray(algo.cost_limits, jnp.float32)})
 
@@ -82,7 +82,8 @@ class StaticConfig:
     @classmethod
     def from_config(cls, algo: AlgoConfig, controller: ControllerConfig | None = None, **env: Any) -> "StaticConfig":
         """The options of `algo` for an environment of these sizes, the fields above, and perhaps `reward_scale`."""
-        return cls(**env, algo=without_numbers(of_cheap_steps(algo)), controller=controller or ControllerConfig())
+        algo, controller = of_cheap_steps(algo, controller or ControllerConfig())
+        return cls(**env, algo=without_numbers(algo), controller=controller)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -175,7 +176,9 @@ def init_train_state(static: StaticConfig, hyperparameters: Hyperparameters, key
         critic_optimizer=make_optimizer(hyperparameters.critic_lr).init(critics),
         duals=Duals.initial(static.num_constraints),
         multipliers=KLMultipliers(jnp.ones(()), jnp.ones(())),
-        controller=initial_controller(static.controller, static.num_constraints, static.algo.unconstrained_updates),
+        controller=initial_controller(
+            static.controller, static.num_constraints, static.algo.unconstrained_updates or 0
+        ),
         signals=SignalSums.zeros(static.num_constraints),
         observation_statistics=running_statistics.init_state(
             jax.ShapeDtypeStruct((static.observation_size,), jnp.float32)

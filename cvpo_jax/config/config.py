@@ -10,7 +10,7 @@ from typing import Any
 from cvpo_jax.config import roles
 from cvpo_jax.config.controller import ControllerConfig
 from cvpo_jax.config.errors import ConfigError, require
-from cvpo_jax.config.scale import OF_ALGO, OF_TRAIN, Scale
+from cvpo_jax.config.scale import Scale
 from cvpo_jax.config.sections import AlgoConfig, EnvConfig, EvalConfig, TrainConfig
 from cvpo_jax.config.value_types import INT_BOUND, require_types
 
@@ -62,7 +62,7 @@ class Config:
     @property
     def scale(self) -> Scale:
         """The options that follow from others where they are None."""
-        return Scale.of(self.env, self.algo, self.train)
+        return Scale.of(self.env, self.algo, self.controller, self.train)
 
     def complete(self, before: "Config | None" = None) -> "Config":
         """The same configuration with nothing left to the rule of `Scale`.
@@ -72,12 +72,13 @@ class Config:
         scale = before.scale if before else self.scale
         if before:
             scale = dataclasses.replace(scale, **_given(self))
-        algo, train = ({name: getattr(scale, name) for name in names} for names in (OF_ALGO, OF_TRAIN))
+        algo, controller = scale.fill_in(self.algo, self.controller)
         return dataclasses.replace(
             self,
             env=dataclasses.replace(self.env, num_envs=scale.num_envs),
-            algo=dataclasses.replace(self.algo, **algo),
-            train=dataclasses.replace(self.train, **train),
+            algo=algo,
+            controller=controller,
+            train=scale.fill_in_train(self.train),
         )
 
     def schedule(self) -> "Schedule":
@@ -125,7 +126,7 @@ class Config:
         )
         algo = dataclasses.replace(complete.algo, recent_steps=steps(scale.recent_steps))
         env = dataclasses.replace(self.env, num_envs=num_envs)
-        return dataclasses.replace(self, env=env, algo=algo, train=train)
+        return dataclasses.replace(complete, env=env, algo=algo, train=train)
 
     def shaping(self) -> Iterator[tuple[str, Any]]:
         """Name (as in `env.id`) and value of each option that stored arrays have their shapes from."""
@@ -178,7 +179,7 @@ def _require_names(prefix: str, values: Any, kind: type) -> None:
 
 def _given(config: Config) -> dict[str, Any]:
     """The options of `Scale` that a configuration does not leave to its rule."""
-    own = vars(config.train) | vars(config.algo) | {"num_envs": config.env.num_envs}
+    own = vars(config.train) | vars(config.algo) | vars(config.controller) | {"num_envs": config.env.num_envs}
     return {field.name: own[field.name] for field in dataclasses.fields(Scale) if own[field.name] is not None}
 
 

@@ -21,8 +21,8 @@ class ControllerConfig:
     """Gain on the error."""
     derivative: float = 1.0
     """Gain on the trend: the error over the last `fast_episodes` less that over the last `slow_episodes`."""
-    integral_rate: float = 1 / 10_000
-    """Gain of the integral, for each update."""
+    integral_rate: float | None = None
+    """Gain of the integral, for each update; None: 1/10,000, more where there are less than 40,000 updates."""
     initial_integral: float = 0.8
     """Where the integral starts: near where it settles on most tasks."""
     max_integrated_excess: float = 0.4
@@ -37,8 +37,8 @@ class ControllerConfig:
     """Gain on what the error lies below `slack_error`."""
     max_pressure: float = 3.0
     """Bound on the pressure and on the integral, either side of 0."""
-    descent_rate: float = 1 / 8_000
-    """How fast the reference, the error allowed for now, comes down to 0, for each update."""
+    descent_rate: float | None = None
+    """How fast the reference, the error allowed for now, comes down to 0, for each update; None: 1/8,000, likewise."""
     loosest_reference: float = 5.0
     """A reference above this means that cost is still unconstrained; at this value 150 times the target is allowed."""
     fast_episodes: float = 0.5
@@ -56,7 +56,7 @@ class ControllerConfig:
         )
         for name in ("proportional", "derivative", "integral_rate", "release"):
             value = getattr(self, name)
-            require(value >= 0, f"--controller.{name} is {value}: it cannot be negative")
+            require(value is None or value >= 0, f"--controller.{name} is {value}: it cannot be negative")
         require(self.min_error < 0, f"--controller.min_error is {self.min_error}: it must be less than 0")
         require(self.slack_error < 0, f"--controller.slack_error is {self.slack_error}: it must be less than 0")
         require(

@@ -9,9 +9,11 @@ used about once they would only take longer.
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from cvpo_jax.config.controller import ControllerConfig
 from cvpo_jax.config.sections import AlgoConfig, EnvConfig, TrainConfig
 
 Number = TypeVar("Number", int, float)
+Section = TypeVar("Section", AlgoConfig, ControllerConfig, TrainConfig)
 
 UPDATES = 40_000
 """Updates that a training comes to, between the two rates below."""
@@ -27,7 +29,12 @@ MIN_REPLAY_ROWS = 32
 EPOCH_UPDATES = 1_000
 REUSE_RATE = 1 / 100
 """Updates per step above which a step counts as dear."""
-OF_ALGO = ("recent_steps", "kl_estep", "kl_mean", "quantiles", "layer_norm")
+UNCONSTRAINED_UPDATES, DESCENT_UPDATES, INTEGRAL_UPDATES = 3_000, 8_000, 10_000
+"""Of a training of `UPDATES` or more: those before cost counts, those in which the allowed cost falls by a factor of e,
+and those in which the integral takes in an excess of 1. Shorter trainings have as many in proportion."""
+LEAST_SHARE = 0.1
+OF_ALGO = ("recent_steps", "kl_estep", "kl_mean", "quantiles", "layer_norm", "unconstrained_updates")
+OF_CONTROLLER = ("integral_rate", "descent_rate")
 OF_TRAIN = ("steps", "updates_per_step", "warmup_steps", "replay_size", "epoch_steps")
 """The options of these sections that the rule fills in; of `env` it is `num_envs`."""
 
@@ -47,15 +54,19 @@ class Scale:
     kl_mean: float
     quantiles: int
     layer_norm: bool
+    unconstrained_updates: int
+    integral_rate: float
+    descent_rate: float
 
     @classmethod
-    def of(cls, env: EnvConfig, algo: AlgoConfig, train: TrainConfig) -> "Scale":
+    def of(cls, env: EnvConfig, algo: AlgoConfig, controller: ControllerConfig, train: TrainConfig) -> "Scale":
         """Fill in what is None."""
         compiled = env.backend == "brax"
         num_envs = _given(env.num_envs, COMPILED_ENVS if compiled else HOST_ENVS)
         steps = _given(train.steps, COMPILED_STEPS if compiled else HOST_STEPS)
         rate = _given(train.updates_per_step, _possible(min(max(UPDATES / steps, MIN_RATE), MAX_RATE), num_envs))
         dear = rate > REUSE_RATE
+        share = min(max(round(20 * steps * rate / UPDATES) / 20, LEAST_SHARE), 1.0)
         return cls(
             num_envs=num_envs,
             steps=steps,
@@ -68,13 +79,26 @@ class Scale:
             kl_mean=_given(algo.kl_mean, 0.05 if dear else 0.02),
             quantiles=_given(algo.quantiles, 16 if dear else 1),
             layer_norm=dear if algo.layer_norm is None else algo.layer_norm,
+            unconstrained_updates=_given(algo.unconstrained_updates, round(share * UNCONSTRAINED_UPDATES)),
+            integral_rate=_given(controller.integral_rate, 1 / (share * INTEGRAL_UPDATES)),
+            descent_rate=_given(controller.descent_rate, 1 / (share * DESCENT_UPDATES)),
         )
 
+    def fill_in(self, algo: AlgoConfig, controller: ControllerConfig) -> tuple[AlgoConfig, ControllerConfig]:
+        """The two sections with nothing left to the rule."""
+        return self._filled(algo, OF_ALGO), self._filled(controller, OF_CONTROLLER)
 
-def of_cheap_steps(algo: AlgoConfig) -> AlgoConfig:
-    """`algo` by itself, without an experiment around it: as the rule fills it in by default."""
-    scale = Scale.of(EnvConfig(), algo, TrainConfig())
-    return replace(algo, **{name: getattr(scale, name) for name in OF_ALGO})
+    def fill_in_train(self, train: TrainConfig) -> TrainConfig:
+        """The section with nothing left to the rule."""
+        return self._filled(train, OF_TRAIN)
+
+    def _filled(self, section: Section, names: tuple[str, ...]) -> Section:
+        return replace(section, **{name: getattr(self, name) for name in names})
+
+
+def of_cheap_steps(algo: AlgoConfig, controller: ControllerConfig) -> tuple[AlgoConfig, ControllerConfig]:
+    """Both by themselves, without an experiment around them: as the rule fills them in by default."""
+    return Scale.of(EnvConfig(), algo, controller, TrainConfig()).fill_in(algo, controller)
 
 
 def _given(value: Number | None, otherwise: Number) -> Number:

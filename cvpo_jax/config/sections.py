@@ -88,8 +88,9 @@ class AlgoConfig:
     """Limits of cost components constrained by themselves, as cost_hazards=10,cost_gremlins=15; empty: the total's."""
     limit_mode: Literal["measured", "paper"] = "measured"
     """What keeps the limit: a PID controller on the measured cost of episodes, or the paper's threshold."""
-    unconstrained_updates: int = 3_000
-    """Updates at first without regard to cost; 0: training, too, aims at the limit, and learns more slowly."""
+    unconstrained_updates: int | None = None
+    """Updates at first without regard to cost, 0: training, too, aims at the limit, and learns more slowly; None:
+    3,000, of less than 40,000 updates as large a share."""
     gamma: float = number(0.99)
     """Discount of reward and cost."""
     n_step: int = 6
@@ -169,7 +170,7 @@ class AlgoConfig:
         require_at_most("algo", self, n_step=1_000, batch_size=MANY, samples=10_000, mstep_iterations=10_000)
         require_at_most("algo", self, reward_critics=100, cost_critics=100, quantiles=1_000)
         require(
-            self.unconstrained_updates >= 0,
+            self.unconstrained_updates is None or self.unconstrained_updates >= 0,
             f"--algo.unconstrained_updates is {self.unconstrained_updates}: it cannot be negative",
         )
         require(

@@ -79,7 +79,7 @@ def get_config() -> Config:
     """An update every 128 steps of 128 arms."""
     return Config(
         env=EnvConfig(id="arm:Arm", num_envs=128),
-        algo=AlgoConfig(cost_limit=2.0, gamma=0.97, unconstrained_updates=2_000),
+        algo=AlgoConfig(cost_limit=2.0, gamma=0.97),
         train=TrainConfig(steps=1_500_000, updates_per_step=1 / 128),
         eval=EvalConfig(episodes=50, every=1),
     )

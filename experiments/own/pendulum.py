@@ -28,7 +28,7 @@ def get_config() -> Config:
     """A small task needs fewer updates than the rule has: one every 20 steps, 10,000 in all."""
     return Config(
         env=EnvConfig(id="pendulum:make_pendulum"),
-        algo=AlgoConfig(cost_limit=10.0, unconstrained_updates=1_000),
+        algo=AlgoConfig(cost_limit=10.0),
         train=TrainConfig(steps=200_000, updates_per_step=1 / 20),
         eval=EvalConfig(episodes=50, every=2),
     )

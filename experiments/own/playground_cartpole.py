@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from mujoco_playground import registry
 
 import envs
-from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig
+from cvpo_jax import Config, EnvConfig, EvalConfig, TrainConfig
 
 MAX_PUSH = 0.3  # of the largest
 
@@ -32,7 +32,6 @@ def get_config() -> Config:
     """An update every 128 steps of 128 carts."""
     return Config(
         env=EnvConfig(id="playground_cartpole:make_cartpole", num_envs=128),
-        algo=AlgoConfig(unconstrained_updates=2_000),
         train=TrainConfig(steps=1_500_000, updates_per_step=1 / 128),
         eval=EvalConfig(episodes=20, every=1),
     )

@@ -42,7 +42,7 @@ def get_config() -> Config:
     """Small networks, and an update every 32 steps."""
     return Config(
         env=EnvConfig(id="tank:Tank", num_envs=32, episode_length=200),
-        algo=AlgoConfig(cost_limit=5.0, hidden=(64, 64), unconstrained_updates=2_000),
+        algo=AlgoConfig(cost_limit=5.0, hidden=(64, 64)),
         train=TrainConfig(steps=400_000, updates_per_step=1 / 32),
         eval=EvalConfig(episodes=50, every=2),
     )

@@ -17,11 +17,11 @@ from cvpo_jax.algorithm.limit_controller import (
     observe_rates,
 )
 from cvpo_jax.algorithm.step_rates import StepRates
-from cvpo_jax.config import ControllerConfig
+from cvpo_jax.config import Config
 
 T = 1000
 LIMIT = jnp.array([25.0])
-CONSTANTS = ControllerConfig()
+CONSTANTS = Config().complete().controller
 LAW = LimitController(CONSTANTS, LIMIT, T)
 
 
