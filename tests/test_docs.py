@@ -107,7 +107,7 @@ def test_anchors_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_are_named_exist(page: Path) -> None:
-    named = re.findall(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./*-]*[\w*])", page.read_text())
+    named = re.findall(rf"(?<![\w/.:-])((?:{FOLDERS})/[\w./*-]*[\w*])", page.read_text())
     # Capitals stand for what the reader puts in: experiments/TASK.py.
     missing = [
         name for name in named if not re.search("[A-Z]{3}", name.replace("README", "")) and not [*ROOT.glob(name)]
