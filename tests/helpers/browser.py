@@ -4,6 +4,7 @@ import base64
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FOUND = next((path for path in map(shutil.which, PROGRAMS) if path), None)
 MISSING = "no browser: apt-get install chromium"
+PATIENCE = 60
 # Chromium speaks over file descriptors 3 and 4.
 START = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
@@ -62,6 +64,7 @@ class Page:
 
     def _message(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            assert select.select([self._reads], [], [], PATIENCE)[0], f"the browser says nothing for {PATIENCE} s"
             read = os.read(self._reads, 1 << 20)
             assert read, "the browser is gone"
             self._rest += read
