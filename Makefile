@@ -4,6 +4,7 @@ PYTHON ?= python3
 UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
+SITE := .venv-site
 INSTALLED := $(VENV)/.installed
 EXPERIMENT ?= experiments/point_goal.py
 ARGS ?=
@@ -11,7 +12,7 @@ JOBS ?= 2
 export JAX_COMPILATION_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cvpo_jax/jax
 
 .DEFAULT_GOAL := help
-.PHONY: help install run gpu bench bench-peers test lint types docs gl browser lock
+.PHONY: help install run gpu bench bench-peers test lint types docs docs-site gl browser lock
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -51,6 +52,14 @@ types: install ## mypy
 
 docs: install ## write the generated pages of docs/reference
 	$(BIN)/python docs/generate.py $(ARGS)
+
+$(SITE)/.installed: docs/requirements.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet -r docs/requirements.txt
+	@touch $@
+
+docs-site: $(SITE)/.installed ## build the documentation as a site, in site/; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict $(ARGS)
 
 test: install gl browser lint types ## lint, types and tests; ARGS="-m slow" for the long ones
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
