@@ -47,12 +47,12 @@ def serve(options: WatchOptions) -> None:
             raise
         why = "another program has it" if error.errno == errno.EADDRINUSE else "only root may use it"
         raise ConfigError(f"--port is {port}: {why} on {ADDRESS}; choose another, or 0 for any free one") from error
-    with server:
-        print(f"{folder} at {server.url} (Ctrl-C ends it)")
-        try:
+    try:
+        with server:
+            print(f"{folder} at {server.url} (Ctrl-C ends it)")
             server.serve_forever()
-        except KeyboardInterrupt:
-            print("\nno longer served; trainings go on")
+    except KeyboardInterrupt:
+        print("\nno longer served; trainings go on")
 
 
 def command(arguments: Sequence[str]) -> None:
