@@ -1,4 +1,4 @@
-"""Hooks of the site (mkdocs.yml): pages link into the repository, formulas are MathML, the Python reference is written.
+"""Hooks of the site (mkdocs.yml): navigation, links into the repository, formulas as MathML, the Python reference.
 
 The pages are made for reading in the repository, where a link may lead outside docs/. What they name there is copied
 into the site below `repository/`, and links are rewritten. Formulas need no script that way, and no other host.
@@ -24,6 +24,8 @@ DOCS = ROOT / "docs"
 OUTSIDE = "repository"
 REFERENCE = "reference/python.md"
 LINK = re.compile(r"(\]\()(?!\w+:|#)([^)\s#]+)(#[^)\s]*)?(\))")
+KINDS = {"guide": "Guides", "reference": "Reference", "design": "Design", "lab": "Lab notebook"}
+"""Folders of pages and their tabs."""
 FORMULAS = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', flags=re.DOTALL)
 
 
@@ -97,6 +99,21 @@ def _directive(name: str) -> str:
     """What mkdocstrings puts a docstring in the place of; the options of configurations have a page of their own."""
     members = "\n      members: false" if name.endswith("Config") else ""
     return f"::: {name}\n    options:\n      heading_level: 3{members}"
+
+
+def navigation() -> list[Any]:
+    """The pages of each kind in the order in which docs/index.md maps them, the Python reference after the others."""
+    index = DOCS / "index.md"
+    pages = dict.fromkeys(place(path) for path in targets(index) if path.is_relative_to(DOCS))
+    pages[REFERENCE] = None
+    tabs = {title: [page for page in pages if page.startswith(f"{folder}/")] for folder, title in KINDS.items()}
+    return ["index.md", *({title: named} for title, named in tabs.items())]
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Navigation by the map of pages."""
+    config.nav = navigation()
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
