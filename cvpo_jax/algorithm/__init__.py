@@ -5,6 +5,7 @@
 - `estep`, `dual`, `feasibility`: the weights of the sampled actions.
 - `threshold`, `limit_controller`: what the E-step is asked for, so that episodes keep the limit.
 - `mstep`, `gaussian`, `optimizer`: the policy's fit to the weighted actions.
+- `sac_lag`: SAC-Lagrangian in place of E-step and M-step, to compare with; `cost_metrics`: what both say of the limit.
 
 | in the paper | here |
 |---|---|

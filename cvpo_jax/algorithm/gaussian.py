@@ -1,4 +1,4 @@
-"""Gaussians over actions: sampling, log-probability and the KL divergence split into mean and covariance.
+"""Gaussians over actions: sampling, log-probability, entropy and the KL divergence split into mean and covariance.
 
 Notation: A action dimensions. `scale` is the standard deviation `[..., A]` of a diagonal Gaussian or the lower
 Cholesky factor `[..., A, A]` of a full one; which one is told by its rank.
@@ -42,6 +42,11 @@ class Gaussian(struct.PyTreeNode):
         size = action.shape[-1]
         distance = jnp.sum(_whiten(self, action - self.mean) ** 2, -1)
         return -0.5 * (distance + size * jnp.log(2 * jnp.pi) + _log_determinant(self))
+
+
+def entropy(gaussian: Gaussian) -> jax.Array:
+    """Differential entropy `[...]`, in nats."""
+    return 0.5 * (gaussian.mean.shape[-1] * (1 + jnp.log(2 * jnp.pi)) + _log_determinant(gaussian))
 
 
 def stratified_noise(key: jax.Array, states: int, samples: int, size: int) -> jax.Array:

@@ -1,4 +1,6 @@
-"""One update of CVPO: critics, E-step, M-step, targets. A pure function from state and batch to state and metrics.
+"""One update: critics, policy, targets. A pure function from state and batch to state and metrics.
+
+The policy moves by CVPO's E-step and M-step, or by SAC-Lagrangian's gradient (`sac_lag`).
 
 Notation: B states over all devices, b of them on this one, K sampled actions a state, C constraints, E critics.
 """
@@ -9,15 +11,15 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cvpo_jax.algorithm import critics, mstep, running_statistics
+from cvpo_jax.algorithm import critics, mstep, running_statistics, sac_lag
+from cvpo_jax.algorithm.cost_metrics import by_constraint, cost_metrics
 from cvpo_jax.algorithm.estep import LAM_MAX, DualSolution, solve_dual
 from cvpo_jax.algorithm.feasibility import attainable_cost_decrease
 from cvpo_jax.algorithm.gaussian import Gaussian, stratified_noise
 from cvpo_jax.algorithm.limit_controller import controlled_threshold
 from cvpo_jax.algorithm.optimizer import make_optimizer
 from cvpo_jax.algorithm.state import Batch, KLMultipliers, Metrics, Params, TrainState
-from cvpo_jax.algorithm.threshold import episodic_cost, threshold_from_limit
-from cvpo_jax.config.names import metric_name
+from cvpo_jax.algorithm.threshold import threshold_from_limit
 from cvpo_jax.runtime import devices
 
 MAX_NORMALIZED_LAM = 10.0
@@ -27,12 +29,17 @@ MAX_NORMALIZED_OBSERVATION = 10.0
 def update(state: TrainState, batch: Batch, *, axis_name: str | None = None) -> tuple[TrainState, Metrics]:
     """Critics, E-step, M-step and targets once (Liu et al. 2022, algorithm 1); inside `pmap` with `axis_name`.
 
+    Of `--algo.name sac_lag` its gradient step takes the place of E-step and M-step.
+
     A result that is not finite is thrown away whole, counters and key apart, and counted in `update/skipped`.
     """
     key, key_next, key_samples = jax.random.split(state.key, 3)
     batch = normalize(state, batch)
-    learned, critic_metrics = update_critics(state, batch, key_next, axis_name)
-    learned, policy_metrics = update_policy(learned, batch, key_samples, axis_name)
+    soft = state.static.algo.name == "sac_lag"
+    learning = sac_lag.soft_batch(state, batch) if soft else batch
+    learned, critic_metrics = update_critics(state, learning, key_next, axis_name)
+    improve = sac_lag.update_policy if soft else update_policy
+    learned, policy_metrics = improve(learned, batch, key_samples, axis_name)
     learned = move_targets(learned)
     metrics = critic_metrics | policy_metrics
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves((learned.critics, learned.actor))]))
@@ -170,28 +177,13 @@ def estep_metrics(
     state: TrainState, solution: DualSolution, mean_cost: jax.Array, threshold: jax.Array, spread: jax.Array
 ) -> Metrics:
     """What the E-step says of itself and, for each constraint, of cost; the last three arguments are `[C]`."""
-    hyperparameters, controller, time_limit = state.hyperparameters, state.controller, state.static.episode_length
-    raw_cost = mean_cost / state.cost_scale
-    of_constraints = {
-        "estep/lam": solution.lam * state.cost_scale / state.reward_scale,
-        "estep/lam_normalized": solution.lam * spread,
-        "cost/predicted": episodic_cost(raw_cost, hyperparameters.gamma, time_limit, controller.slow),
-        "cost/measured": controller.fast.episode_cost(time_limit),
-        "cost/deployed": controller.deployed.episode_cost(time_limit),
-        "cost/threshold": threshold / state.cost_scale,
-        "cost/pressure": state.limit_controller.pressure(controller),
-        "cost/reference": controller.reference,
-        "cost/integral": controller.integral,
-    }
-    metrics = {
+    return {
         "estep/eta": solution.eta,
-        "estep/kl_ratio": solution.kl / hyperparameters.kl_estep,
+        "estep/kl_ratio": solution.kl / state.hyperparameters.kl_estep,
         "estep/converged": solution.converged.astype(jnp.float32),
+        **cost_metrics(state, mean_cost, solution.lam, spread),
+        **by_constraint(state, {"cost/threshold": threshold / state.cost_scale}),
     }
-    count = state.static.num_constraints
-    for index in range(count):
-        metrics |= {metric_name(name, index, count): value[index] for name, value in of_constraints.items()}
-    return metrics
 
 
 def move_targets(state: TrainState) -> TrainState:

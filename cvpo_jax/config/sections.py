@@ -79,8 +79,10 @@ class EnvConfig:
 
 @dataclass(frozen=True)
 class AlgoConfig:
-    """Constrained variational policy optimization (Liu et al., ICML 2022)."""
+    """Constrained variational policy optimization (Liu et al., ICML 2022), or what it is compared with."""
 
+    name: Literal["cvpo", "sac_lag"] = shapes_checkpoint("cvpo")
+    """The algorithm: CVPO, or SAC-Lagrangian to compare it with, on the same critics, replay and controller."""
     cost_limit: float = number(25.0)
     """L: the limit on the mean cost of an episode."""
     # Not part of the hash, since mappings have none; equality is enough to tell two configurations apart.

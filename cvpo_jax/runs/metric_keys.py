@@ -97,7 +97,7 @@ ESTEP = MetricGroup(
     "See docs/design/dual_solver.md.",
     (
         MetricKey("estep/eta", "reward", "temperature of the weights"),
-        MetricKey("estep/lam{c}", "reward/cost", "multiplier of the constraint"),
+        MetricKey("estep/lam{c}", "reward/cost", "multiplier of the constraint; SAC-Lagrangian's, too"),
         MetricKey("estep/lam_normalized{c}", "", "the same in units of std(Qr) / std(Qc) over a state's samples"),
         MetricKey("estep/kl_ratio", "", "KL of the weights relative to `--algo.kl_estep`"),
         MetricKey("estep/converged", "", "share of the updates whose dual was solved to its optimum"),
@@ -117,6 +117,15 @@ LEARNING = MetricGroup(
         MetricKey("policy/scale", "action", "mean standard deviation of the old policy"),
     ),
 )
+SAC = MetricGroup(
+    "SAC-Lagrangian",
+    "With `--algo.name sac_lag`, in place of the bound on E_q[Qc] and of the other keys of E-step and M-step.",
+    (
+        MetricKey("sac/temperature", "reward/nat", "alpha, the price of entropy"),
+        MetricKey("sac/entropy", "nats", "mean entropy of the policy"),
+        MetricKey("sac/loss", "", "what the policy's gradient step lowers"),
+    ),
+)
 HEALTH = MetricGroup(
     "Health",
     "All are 0 in a healthy run; a run with more than a few skipped updates, or any of the others, stops.",
@@ -126,14 +135,17 @@ HEALTH = MetricGroup(
         MetricKey("update/skipped", "", "share of the updates that were not finite and were skipped"),
     ),
 )
-GROUPS = (PROGRESS, EVALUATION, EPISODES, CONTROLLER, ESTEP, LEARNING, HEALTH)
+GROUPS = (PROGRESS, EVALUATION, EPISODES, CONTROLLER, ESTEP, LEARNING, SAC, HEALTH)
+_OF_CVPO = ("cost/threshold", "estep/eta", "estep/kl_ratio", "estep/converged", "mstep/")
+_OF_SAC = ("sac/",)
 
 
-def metric_names(num_constraints: int) -> tuple[str, ...]:
+def metric_names(num_constraints: int, algorithm: str = "cvpo") -> tuple[str, ...]:
     """Return the keys of a row of a run with `num_constraints` constraints, those of each constraint in a row."""
+    foreign = _OF_SAC if algorithm == "cvpo" else _OF_CVPO
     suffixes = [metric_name("", index, num_constraints) for index in range(num_constraints)]
     names: list[str] = []
-    for key in (key for group in GROUPS for key in group.keys):
+    for key in (key for group in GROUPS for key in group.keys if not key.name.startswith(foreign)):
         here = suffixes if CONSTRAINT in key.name else [""]
         names += [key.name.replace(CONSTRAINT, suffix) for suffix in here]
     return tuple(names)

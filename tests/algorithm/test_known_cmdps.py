@@ -1,74 +1,18 @@
 """The whole of collection and `update_step` on constrained problems solved by hand (tests/helpers/toy.py)."""
 
 from dataclasses import replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from known_cmdps import LIMIT, NUM_ENVS, algo, evaluate, solve
 from toy import Bandit, Chain, Mortal, ToyEnv
 
 from cvpo_jax import AlgoConfig
 from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, init_train_state
-from cvpo_jax.algorithm.update import update
 from cvpo_jax.config import ControllerConfig
-from cvpo_jax.experience import replay, rollout
-from cvpo_jax.experience.evaluation import make_evaluation
-
-NUM_ENVS = 32
-LIMIT = 6.0
-
-
-def solve(env: ToyEnv, algo: AlgoConfig, updates: int, seed: int = 0):
-    """Train on `env` with two updates a step of all environments, from the networks of `seed`; returns the state."""
-    static = StaticConfig.from_config(
-        algo,
-        observation_size=env.observation_size,
-        action_size=env.action_size,
-        num_constraints=1,
-        episode_length=env.episode_length,
-    )
-    state = init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(seed))
-    collector = rollout.start(env, 200, jax.random.PRNGKey(1))
-    state, collector, _ = rollout.collect(env, state, collector, steps=20, random=True, axis_name=None)
-
-    draw = partial(
-        replay.sample,
-        batch_size=algo.batch_size,
-        n_step=algo.n_step,
-        recent_share=algo.recent_share,
-        recent_rows=20,
-    )
-
-    def iteration(carry, key):
-        state, collector = carry
-        state, collector, _ = rollout.collect(env, state, collector, steps=1, random=False, axis_name=None)
-
-        def learn(state, key):
-            return update(state, draw(collector.replay, key, gamma=state.hyperparameters.gamma))
-
-        state, metrics = jax.lax.scan(learn, state, jax.random.split(key))
-        return (state, collector), metrics
-
-    run = jax.jit(lambda carry: jax.lax.scan(iteration, carry, jax.random.split(jax.random.PRNGKey(2), updates // 2)))
-    (state, _), _ = run((state, collector))
-    return state
-
-
-def evaluate(env: ToyEnv, state, *, stochastic: bool) -> tuple[float, float]:
-    episodes = make_evaluation(env, stochastic=stochastic)(state, jax.random.PRNGKey(3))
-    return float(episodes.returns.mean()), float(episodes.costs.mean())
-
-
-def algo(**options) -> AlgoConfig:
-    """Small and quick; an episode lasts 40 updates, which the policy's average must not lag behind.
-
-    Plain critics know these few values as well, and compile in half the time.
-    """
-    small = AlgoConfig(cost_limit=LIMIT, gamma=0.9, n_step=1, batch_size=64, samples=16, hidden=(32,))
-    small = replace(small, quantiles=1, layer_norm=False)
-    return replace(small, critic_lr=3e-3, ema_rate=0.05, **options)
+from cvpo_jax.experience import rollout
 
 
 @pytest.mark.optimized

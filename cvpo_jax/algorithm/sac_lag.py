@@ -1,0 +1,109 @@
+"""SAC-Lagrangian, to compare with: soft actor-critic whose reward critics are charged lam times the cost critics.
+
+    maximize  E[ min Qr(s, a) - sum_c lam_c Qc(s, a) + alpha H(pi(. | s)) ],  a ~ pi(. | s)
+
+by gradients through the sampled actions (Haarnoja et al. 2018, arXiv 1812.05905, equation 9, with the Lagrangian of
+Ha et al. 2020, arXiv 2002.08550). The temperature alpha keeps the entropy near its target (equation 18 there). Critics,
+policy network, replay, measured cost and all else are those of CVPO; `state.duals` holds alpha and lam.
+
+Notation: B states over all devices, b of them on this one, A action dimensions, C constraints.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from cvpo_jax.algorithm import critics
+from cvpo_jax.algorithm.cost_metrics import cost_metrics
+from cvpo_jax.algorithm.estep import Duals
+from cvpo_jax.algorithm.gaussian import Gaussian, entropy
+from cvpo_jax.algorithm.optimizer import make_optimizer
+from cvpo_jax.algorithm.state import Batch, Metrics, Params, TrainState
+from cvpo_jax.runtime import devices
+
+TARGET_ENTROPY = -0.5
+"""Nats for each action dimension: a standard deviation of 0.15, between the policy's bounds of 0.1 and 0.4."""
+MULTIPLIER_RATE = 1e-3
+"""Step of plain dual ascent for each update, at a cost of twice the limit."""
+MAX_LAM, MAX_TEMPERATURE = 100.0, 10.0
+
+
+def soft_batch(state: TrainState, batch: Batch) -> Batch:
+    """The batch with what the entropy of the policy where bootstrapping begins adds to reward."""
+    policy = state.static.actor.apply(state.actor, batch.next_observation)
+    return batch.replace(reward=batch.reward + batch.discount * state.duals.eta * entropy(policy))
+
+
+def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis_name: str | None) -> tuple[TrainState, Metrics]:
+    """One gradient step on the policy, one on the temperature, and the multipliers `[C]` for the next update."""
+    observation = batch.policy_observation
+    shape = (observation.shape[0] * devices.count(axis_name), state.static.action_size)
+    noise = devices.shard(jax.random.normal(key, shape), axis_name)
+    value = partial(_values, state, observation)
+
+    def loss(params: Params) -> tuple[jax.Array, tuple[Gaussian, jax.Array, jax.Array]]:
+        policy = state.static.actor.apply(params, observation)
+        action = policy.sample(noise)
+        reward, costs = value(action)
+        objective = reward - state.duals.lam @ costs + state.duals.eta * entropy(policy)
+        # Divided as OmniSafe and FSRL do, so that a large multiplier does not make large steps.
+        return -objective.mean() / (1 + state.duals.lam.sum()), (policy, action, costs.mean(-1))
+
+    (loss_value, (policy, action, mean_cost)), gradients = jax.value_and_grad(loss, has_aux=True)(state.actor)
+    loss_value, mean_cost, gradients, mean_entropy, scale = devices.pmean(
+        (loss_value, mean_cost, gradients, entropy(policy).mean(), policy.scale.mean()), axis_name
+    )
+    updates, optimizer = make_optimizer(state.hyperparameters.actor_lr).update(gradients, state.actor_optimizer)
+    spread = _spread(value, action, axis_name)
+    metrics = cost_metrics(state, mean_cost, state.duals.lam, spread) | {
+        "sac/temperature": state.duals.eta,
+        "sac/entropy": mean_entropy,
+        "sac/loss": loss_value,
+        "policy/scale": scale,
+    }
+    duals = Duals(eta=_temperature(state, mean_entropy), lam=_multipliers(state, spread))
+    actor = optax.apply_updates(state.actor, updates)
+    return state.replace(actor=actor, actor_optimizer=optimizer, duals=duals), metrics
+
+
+def _values(state: TrainState, observation: jax.Array, action: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Values of reward `[b]` and cost `[C, b]` of actions `[b, A]`."""
+    static = state.static
+    values = static.critics.apply(state.critics, observation, jnp.clip(action, -1, 1))
+    return critics.aggregate(values, static.num_constraints, static.algo.cost_aggregate, static.algo.reward_critics)
+
+
+def _spread(
+    value: Callable[[jax.Array], tuple[jax.Array, jax.Array]], action: jax.Array, axis_name: str | None
+) -> jax.Array:
+    """How much cost changes with the action relative to reward, `[C]`: root mean squares of the gradients."""
+    reward, pull = jax.vjp(value, action)
+    none, one = jax.tree.map(jnp.zeros_like, reward), jax.tree.map(jnp.ones_like, reward)
+    of_reward = jnp.mean(pull((one[0], none[1]))[0] ** 2)
+    of_costs = [jnp.mean(pull((none[0], none[1].at[index].set(1)))[0] ** 2) for index in range(len(one[1]))]
+    of_reward, of_costs = devices.pmean((of_reward, jnp.stack(of_costs)), axis_name)
+    return jnp.sqrt(of_costs / (of_reward + 1e-12))
+
+
+def _temperature(state: TrainState, mean_entropy: jax.Array) -> jax.Array:
+    """The next temperature `[]`, lower where the policy's entropy `[]` is above its target."""
+    excess = mean_entropy - TARGET_ENTROPY * state.static.action_size
+    return jnp.minimum(state.duals.eta * jnp.exp(-state.hyperparameters.actor_lr * excess), MAX_TEMPERATURE)
+
+
+def _multipliers(state: TrainState, spread: jax.Array) -> jax.Array:
+    """The next multipliers `[C]`.
+
+    With `limit_mode` "measured" those of a PID controller (Stooke et al. 2020): the pressure of CVPO's, in units of the
+    gradients. With "paper" those of plain dual ascent on the measured cost, which knows neither units nor trend.
+    """
+    if state.static.algo.limit_mode == "measured":
+        pressure = jnp.maximum(state.limit_controller.pressure(state.controller), 0)
+        return jnp.minimum(pressure / (spread + 1e-6), MAX_LAM)
+    limit = state.hyperparameters.cost_limit
+    cost = state.controller.fast.episode_cost(state.static.episode_length)
+    ascent = MULTIPLIER_RATE * (cost - limit) / jnp.maximum(limit, 1e-3)
+    return jnp.clip(state.duals.lam + ascent, 0, MAX_LAM)

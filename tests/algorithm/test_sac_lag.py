@@ -1,0 +1,63 @@
+"""SAC-Lagrangian: what it is compared by must be the algorithm itself, on problems solved by hand."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from known_cmdps import LIMIT, NUM_ENVS, algo, evaluate, solve
+from scipy.stats import multivariate_normal
+from toy import Bandit
+
+from cvpo_jax.algorithm import gaussian, sac_lag
+from cvpo_jax.algorithm.gaussian import Gaussian
+from cvpo_jax.config import Config
+
+TARGET = Config().controller.target_share * LIMIT
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_entropy_is_that_of_the_normal_distribution(full) -> None:
+    factor = np.array([[0.3, 0.0], [0.1, 0.2]]) if full else np.diag([0.3, 0.2])
+    scale = jnp.asarray(factor if full else np.diag(factor))
+    expected = multivariate_normal(np.zeros(2), factor @ factor.T).entropy()
+    assert gaussian.entropy(Gaussian(jnp.zeros(2), scale)) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.optimized
+def test_the_controller_holds_the_bandits_cost_just_under_its_limit() -> None:
+    """Reward and cost are linear in the action, so that a multiplier of 1, in units of their slopes, balances them."""
+    env = Bandit(NUM_ENVS)
+    state = solve(env, algo(name="sac_lag"), 40_000)
+    returns, costs = evaluate(env, state, stochastic=False)
+    assert costs == pytest.approx(TARGET, rel=0.1)
+    assert returns == pytest.approx(2 * costs - env.episode_length, abs=0.01), "nothing is given away"
+    assert state.controller.integral[0] == pytest.approx(1.0, abs=0.15)
+
+
+def test_plain_dual_ascent_raises_the_multiplier_above_the_limit_and_lowers_it_below() -> None:
+    settings = algo(name="sac_lag", limit_mode="paper")
+    state = solve(Bandit(NUM_ENVS), settings, 200)
+
+    def ascended(limit: float) -> float:
+        aimed = state.replace(hyperparameters=state.hyperparameters.replace(cost_limit=jnp.array([limit])))
+        return float(sac_lag._multipliers(aimed, jnp.ones(1))[0] - state.duals.lam[0])
+
+    cost = float(state.controller.fast.episode_cost(Bandit.episode_length)[0])
+    assert ascended(cost / 2) == pytest.approx(sac_lag.MULTIPLIER_RATE, rel=1e-3)
+    assert ascended(2 * cost) == pytest.approx(-sac_lag.MULTIPLIER_RATE / 2, rel=1e-2)
+
+
+def test_the_temperature_seeks_the_target_entropy() -> None:
+    state = solve(Bandit(NUM_ENVS), algo(name="sac_lag"), 2)
+    target = sac_lag.TARGET_ENTROPY * state.static.action_size
+    assert sac_lag._temperature(state, jnp.float32(target + 1)) < state.duals.eta
+    assert sac_lag._temperature(state, jnp.float32(target - 1)) > state.duals.eta
+    assert sac_lag._temperature(state, jnp.float32(target)) == state.duals.eta
+
+
+def test_cvpos_options_that_it_does_not_use_change_nothing() -> None:
+    settings = algo(name="sac_lag")
+    states = [solve(Bandit(NUM_ENVS), replace(settings, **other), 40) for other in ({}, {"kl_estep": 0.5})]
+    jax.tree.map(np.testing.assert_array_equal, states[0].actor, states[1].actor)
