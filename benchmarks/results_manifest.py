@@ -173,7 +173,7 @@ def rows(trainings: Sequence[Training], known: dict[str, dict[str, str]]) -> lis
             "task": config.env.id,
             "num_envs": str(config.env.num_envs),
             "limit": ",".join(map(_word, config.algo.cost_limits)),
-            "mode": config.algo.limit_mode,
+            "mode": config.algo.method,
             "seed": str(config.train.seed),
             "command": command(training, trainings),
         }

@@ -83,8 +83,8 @@ def _spread(
     reward, pull = jax.vjp(value, action)
     none, one = jax.tree.map(jnp.zeros_like, reward), jax.tree.map(jnp.ones_like, reward)
     of_reward = jnp.mean(pull((one[0], none[1]))[0] ** 2)
-    of_costs = [jnp.mean(pull((none[0], none[1].at[index].set(1)))[0] ** 2) for index in range(len(one[1]))]
-    of_reward, of_costs = devices.pmean((of_reward, jnp.stack(of_costs)), axis_name)
+    by_cost = [jnp.mean(pull((none[0], none[1].at[index].set(1)))[0] ** 2) for index in range(len(one[1]))]
+    of_reward, of_costs = devices.pmean((of_reward, jnp.stack(by_cost)), axis_name)
     return jnp.sqrt(of_costs / (of_reward + 1e-12))
 
 

@@ -153,6 +153,11 @@ class AlgoConfig:
     """How many environment steps count as recent; None: a 40th of all, 200,000 at most."""
 
     @property
+    def method(self) -> str:
+        """What trainings are told apart by in tables: the mode, after the algorithm where that is not CVPO."""
+        return self.limit_mode if self.name == "cvpo" else f"{self.name} {self.limit_mode}"
+
+    @property
     def constraint_limits(self) -> dict[str, float]:
         """Name and limit of each constraint; the total cost is called `cost`."""
         return dict(self.constraints) or {"cost": self.cost_limit}

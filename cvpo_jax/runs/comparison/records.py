@@ -57,7 +57,7 @@ def read_record(run_dir: Path) -> RunRecord:
     record = RunRecord(
         run_dir=run_dir,
         task=config.env.id,
-        mode=config.algo.limit_mode,
+        mode=config.algo.method,
         limit=config.algo.cost_limits[0],
         seed=config.train.seed,
         constraints=len(config.algo.cost_limits),

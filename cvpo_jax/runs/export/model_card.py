@@ -28,6 +28,7 @@ def model_card(run_dir: Path, config: Config, state: TrainState, policy: PolicyA
         "kwargs": dict(config.env.kwargs),
         "backend": config.env.backend,
         "limits": dict(config.algo.constraint_limits),
+        "algorithm": config.algo.name,
         "limit_mode": config.algo.limit_mode,
         "seed": config.train.seed,
         "step": step,
