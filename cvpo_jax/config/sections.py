@@ -16,6 +16,7 @@ MAX_GAMMA = 0.999999
 """Beyond it 1 - gamma is rounding in float32."""
 Backend = Literal["brax", "gymnasium"]
 Precision = Literal["float32", "bfloat16"]
+Placement = Literal["pmap", "shard_map"]
 PORT_OPTIONS = ("control_step", "hazards", "hazard_size", "gremlin_travel")
 """Options of the ports alone."""
 
@@ -220,6 +221,8 @@ class TrainConfig:
     """Stop (and save) after this many minutes of training, those before a resume included; None: no bound."""
     devices: int | None = None
     """Devices to train on; None: all of them."""
+    placement: Placement = "pmap"
+    """What places the compiled loop on them; both give the same numbers."""
 
     def out_of_time(self, seconds: float) -> bool:
         """Whether a run that has trained for so long is over."""

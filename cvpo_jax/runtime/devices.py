@@ -1,6 +1,6 @@
-"""Everything that knows of devices: the pmap axis, its collectives, replication and sharding.
+"""Everything that knows of devices: the axis of pmap or shard_map, its collectives, replication and sharding.
 
-Everything else is written for one device and takes `axis_name`: AXIS_NAME inside `pmap`, None outside, where the
+Everything else is written for one device and takes `axis_name`: AXIS_NAME inside of it, None outside, where the
 collectives below are the identity.
 
 Notation: B states over all devices, b = B / D of them here, K sampled actions, D devices.
@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cvpo_jax.config import ConfigError
+from cvpo_jax.config.sections import Placement
 from cvpo_jax.runtime import distributed
 
 AXIS_NAME = "devices"
@@ -61,9 +62,24 @@ def all_devices(chosen: list[jax.Device]) -> list[jax.Device]:
     return chosen if distributed.size() == 1 else jax.devices()
 
 
-def parallel(function: Callable, chosen: list[jax.Device], **options: Any) -> Callable:
-    """`pmap` over the devices with the project's axis name; the leading axis of every argument is D."""
-    return jax.pmap(function, axis_name=AXIS_NAME, devices=chosen, **options)
+def parallel(
+    function: Callable, chosen: list[jax.Device], *, placement: Placement = "pmap", **options: Any
+) -> Callable:
+    """`function` on each device, under the project's axis name; the leading axis of every argument is D.
+
+    `pmap` and `shard_map` give the same numbers; JAX maintains the former and develops the latter. `options` are those
+    of `jax.jit`.
+    """
+    if placement == "pmap":
+        return jax.pmap(function, axis_name=AXIS_NAME, devices=chosen, **options)
+
+    def on_one(*arguments: Any) -> Any:
+        return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], arguments)))
+
+    axis = PartitionSpec(AXIS_NAME)
+    # Not checked: what is equal on all devices is so by computing it from what was gathered, which JAX cannot see.
+    everywhere = jax.shard_map(on_one, mesh=_mesh(chosen), in_specs=axis, out_specs=axis, check_vma=False)
+    return jax.jit(everywhere, **options)
 
 
 def replicate(tree: Tree, chosen: list[jax.Device]) -> Tree:
@@ -80,8 +96,12 @@ def without_weak_types(tree: Tree) -> Tree:
 
 def place(tree: Tree, chosen: list[jax.Device]) -> Tree:
     """Leaves `[D, ...]` laid out as `parallel` returns them, a slice on each device; another layout compiles again."""
-    sharding = NamedSharding(Mesh(np.array(chosen), (AXIS_NAME,)), PartitionSpec(AXIS_NAME))
+    sharding = NamedSharding(_mesh(chosen), PartitionSpec(AXIS_NAME))
     return jax.tree.map(lambda x: jax.device_put(x, sharding), tree)
+
+
+def _mesh(chosen: list[jax.Device]) -> Mesh:
+    return Mesh(np.array(chosen), (AXIS_NAME,))
 
 
 def first(tree: Tree) -> Tree:

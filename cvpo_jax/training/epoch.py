@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from cvpo_jax.algorithm.state import Batch, Metrics, TrainState
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.config import Config, Schedule
+from cvpo_jax.config.sections import Placement
 from cvpo_jax.experience import replay, rollout
 from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runtime import devices
@@ -51,9 +52,9 @@ class LoweredPhase:
         return partial(self.loop.compile(), self.warm_up)
 
 
-def make_phases(loop: Callable, chosen: list[jax.Device]) -> dict[str, Phase]:
+def make_phases(loop: Callable, chosen: list[jax.Device], placement: Placement) -> dict[str, Phase]:
     """The fields `warmup` and `epoch` of a trainer, from its loop on one device, of which the flag comes first."""
-    parallel = devices.parallel(loop, chosen=devices.all_devices(chosen), donate_argnums=(1, 2))
+    parallel = devices.parallel(loop, devices.all_devices(chosen), placement=placement, donate_argnums=(1, 2))
     flags = (devices.replicate(jnp.array(value), chosen) for value in (True, False))
     return dict(zip(("warmup", "epoch"), (Phase(parallel, flag) for flag in flags), strict=True))
 

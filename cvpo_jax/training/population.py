@@ -175,7 +175,7 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> PopulationTrai
     rows = config.scale.replay_size // config.scale.num_envs
 
     def place(function: Callable) -> Callable:
-        return devices.parallel(jax.vmap(function), chosen)
+        return devices.parallel(jax.vmap(function), chosen, placement=config.train.placement)
 
     loop = jax.vmap(make_loop(config, schedule, env, 1), in_axes=(None, 0, 0))
     return PopulationTrainer(
@@ -185,7 +185,7 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> PopulationTrai
         env=env,
         static=static,
         start=place(partial(_begin, static, env, rows)),
-        **make_phases(loop, chosen),
+        **make_phases(loop, chosen, config.train.placement),
         evaluate=place(make_evaluation(evaluation_env, stochastic=config.eval.stochastic)),
         trials=tuple(configs),
     )

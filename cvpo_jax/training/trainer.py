@@ -109,14 +109,15 @@ def build(config: Config) -> Trainer:
     static = make_static_config(config, env)
     rows = config.scale.replay_size // config.scale.num_envs
     loop = partial(make_loop(config, schedule, env, len(everywhere)), axis_name=devices.AXIS_NAME)
+    place = partial(devices.parallel, placement=config.train.placement)
     return Trainer(
         config=config,
         schedule=schedule,
         chosen=chosen,
         env=env,
         static=static,
-        start=partial(_start, config, static, chosen, devices.parallel(partial(rollout.start, env, rows), everywhere)),
-        **make_phases(loop, chosen),
+        start=partial(_start, config, static, chosen, place(partial(rollout.start, env, rows), everywhere)),
+        **make_phases(loop, chosen, config.train.placement),
         evaluate=make_evaluation(make_env(config, config.eval.episodes), stochastic=config.eval.stochastic),
     )
 

@@ -72,6 +72,19 @@ def test_replicas_stay_bit_identical(count, monkeypatch):
     assert not np.allclose(actions[0], actions[1]), "devices must explore differently"
 
 
+@pytest.mark.parametrize("count", [2, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 4))])
+def test_either_placement_gives_the_same_bits(count, monkeypatch):
+    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
+
+    def trained(placement):
+        train = replace(CONFIG.train, devices=count, placement=placement)
+        built = trainer.build(replace(CONFIG, train=train))
+        parts = built.warmup(*built.start(jax.random.PRNGKey(0)))[:2]
+        return jax.device_get(jax.block_until_ready(built.epoch(*parts)))
+
+    jax.tree.map(np.testing.assert_array_equal, trained("pmap"), trained("shard_map"))
+
+
 def test_the_epoch_is_compiled_once(monkeypatch):
     """What an epoch returns is laid out as what it was given: anything else would compile it a second time."""
     monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
