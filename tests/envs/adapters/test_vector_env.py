@@ -175,7 +175,7 @@ def test_a_vector_that_cannot_begin_single_episodes_is_refused():
 def test_a_vector_must_say_what_it_is():
     with pytest.raises(ValueError, match="my:vector has 2 environments, not 3: give its maker an argument num_envs"):
         GymnasiumVector(partial(vector, 2), 3, name="my:vector")
-    with pytest.raises(ValueError, match="my:vector has no time limit: give episode_length"):
+    with pytest.raises(ValueError, match="my:vector has no time limit: give --episode_length"):
         GymnasiumVector(partial(Forgetful, autoreset_mode="Disabled"), 2, name="my:vector")
     if MODES != [""]:
         with pytest.raises(ValueError, match='set metadata\\["autoreset_mode"\\]'):
