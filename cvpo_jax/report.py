@@ -6,6 +6,7 @@ A row for each run and, for each task, mode and limit with several runs, one ove
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +26,8 @@ class ReportOptions:
     statistic: Literal["mean", "iqm"] = "mean"
     """Over seeds: the mean with Student's interval, or the interquartile mean with a bootstrapped one and, over several
     tasks or limits, a row that draws runs within each of them."""
+    good: float = -math.inf
+    """Return from which on a policy that keeps the limit counts, for the columns on the time to a safe one."""
     format: Literal["md", "csv", "latex", "html"] = "md"
     """Of the table: Markdown, CSV with all digits, a LaTeX tabular for booktabs, or a page of HTML."""
     json: bool = False
@@ -39,7 +42,7 @@ def command(arguments: Sequence[str]) -> None:
     from cvpo_jax.runs.comparison.records import read_record
     from cvpo_jax.runs.metrics import nulls
 
-    summaries = [figures.summarize(read_record(run_dir), options.last) for run_dir in options.run_dirs]
+    summaries = [figures.summarize(read_record(run_dir), options.last, options.good) for run_dir in options.run_dirs]
     if options.json:
         print(json.dumps([vars(summary) | {"figures": nulls(summary.figures)} for summary in summaries], indent=2))
     else:

@@ -162,9 +162,7 @@ def _own_length(env: Any, name: str) -> int:
     config = getattr(env, "_config", None)
     length = getattr(env, "episode_length", None) or getattr(config, "episode_length", None)
     if length is None:
-        raise ValueError(
-            f"{name} has no time limit: give --episode_length STEPS (of run: --env.episode_length)"
-        )
+        raise ValueError(f"{name} has no time limit: give --episode_length STEPS (of run: --env.episode_length)")
     return int(length)
 
 

@@ -162,9 +162,7 @@ def chosen_length(option: int | None, own: int | None, name: str) -> int:
     """The steps of an episode: `option`, which must not exceed the environment's own limit, or else that limit."""
     length = own if option is None else option
     if length is None:
-        raise ValueError(
-            f"{name} has no time limit: give --episode_length STEPS (of run: --env.episode_length)"
-        )
+        raise ValueError(f"{name} has no time limit: give --episode_length STEPS (of run: --env.episode_length)")
     if own is not None and length > own:
         raise ValueError(f"{name}: episode_length is {option}, but its own time limit is {own} steps")
     return length

@@ -12,6 +12,7 @@ from scipy import stats
 from cvpo_jax import ConfigError, cli, plot
 from cvpo_jax.runs.comparison.curves import draw_curves, make_curve
 from cvpo_jax.runs.comparison.estimates import bootstrap, center, over_runs, student
+from cvpo_jax.runs.comparison.figures import summarize
 from cvpo_jax.runs.comparison.frontier import draw_frontier
 from cvpo_jax.runs.comparison.records import RunRecord, each_alone, grouped, shared
 
@@ -53,6 +54,15 @@ def test_the_bootstrap_draws_within_each_stratum() -> None:
     assert (estimate.value, estimate.low, estimate.high) == (2.0, 2.0, 2.0)
     pooled = over_runs([[1.0] * 4 + [3.0] * 4], "iqm")
     assert pooled.low < 1.6 and pooled.high > 2.4
+
+
+def test_a_run_is_safe_from_the_first_of_three_evaluations_that_keep_its_limit() -> None:
+    run = record(limit=5.0, returns=(9.0, 9.0, 4.0, 8.0, 9.0, 9.0), costs=(5.0, 6.0, 4.0, 4.0, 5.0, 1.0))
+    figures = summarize(run, last=1).figures
+    assert (figures["safe_minutes"], figures["safe_steps"]) == (3.0, 3e6), "one alone is luck"
+    figures = summarize(run, last=1, good=8.0).figures
+    assert (figures["safe_minutes"], figures["safe_steps"]) == (4.0, 4e6)
+    assert np.isnan(summarize(run, last=1, good=8.5).figures["safe_minutes"])
 
 
 def test_labels_tell_what_differs_and_the_title_what_does_not() -> None:

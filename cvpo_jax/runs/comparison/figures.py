@@ -26,10 +26,14 @@ COLUMNS = {
     "std": "std*",
     "train_over_limit": "over",
     "train_excess": "excess",
+    "safe_minutes": "to safe",
+    "safe_steps": "steps to safe",
 }
-"""Figures of a run and how tables call them; a star marks those of the last evaluations. `over` is the share of
-training episodes above the limit, `excess` what the cost of a training episode exceeded the limit by, on average.
+"""Figures of a run and how tables call them; a star marks those of the last evaluations. `to safe` is when the limit
+was kept from, `over` the share of training episodes above it, `excess` what they exceeded it by on average.
 `measured` is what the controller saw of episodes in training, `critic` what the critics predicted of them."""
+CONFIRMED = 3
+"""Evaluations in a row that have to keep the limit for a run to count as safe from the first of them."""
 COMPARABLE = ("pooled_cost_over_limit", "kl_mean", "train_over_limit")
 """Figures without a unit, which may be averaged over tasks and limits."""
 
@@ -46,15 +50,15 @@ class Summary:
     figures: dict[str, float]
 
 
-def summarize(record: RunRecord, last: int) -> Summary:
-    """The figures of a run, some of them over its last `last` evaluations."""
+def summarize(record: RunRecord, last: int, good: float = -math.inf) -> Summary:
+    """The figures of a run, some over its last `last` evaluations; those with a return below `good` are not safe."""
     return Summary(
         run_dir=str(record.run_dir),
         task=record.task,
         mode=record.mode,
         limit=record.limit,
         seed=record.seed,
-        figures=_figures(record, last),
+        figures=_figures(record, last) | _time_to_safe(record, good),
     )
 
 
@@ -85,3 +89,15 @@ def _figures(record: RunRecord, last: int) -> dict[str, float]:
         "train_over_limit": mean_of(rows, "train/share_over_limit"),
         "train_excess": statistics.fmean(max(0.0, each - limit) for each in trained) if trained else math.nan,
     }
+
+
+def _time_to_safe(record: RunRecord, good: float) -> dict[str, float]:
+    """When the limit was first kept at a return of `good`, confirmed by the next evaluations; NaN where never.
+
+    In training time, compilation included, and in steps of all environments.
+    """
+    cost = f"{record.key('cost')}_mean"
+    safe = [row["return_mean"] >= good and row[cost] <= record.limit for row in record.rows]
+    windows = (all(safe[start : start + CONFIRMED]) for start in range(len(safe) - CONFIRMED + 1))
+    row = next((row for row, confirmed in zip(record.rows, windows, strict=False) if confirmed), {})
+    return {"safe_minutes": row.get("seconds", math.nan) / 60, "safe_steps": row.get("step", math.nan)}

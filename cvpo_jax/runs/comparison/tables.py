@@ -7,6 +7,7 @@ one over all tasks and limits of a mode with what can be compared between them.
 import csv
 import html
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -90,7 +91,7 @@ def _cells(line: Line) -> list[str]:
 
 
 def _text(figure: float | Estimate | None) -> str:
-    if figure is None:
+    if figure is None or math.isnan(figure.value if isinstance(figure, Estimate) else figure):
         return "–"
     if not isinstance(figure, Estimate):
         return _number(figure)
