@@ -23,6 +23,10 @@ from cvpo_jax.config.scale import of_cheap_steps
 Params = Any
 Metrics = dict[str, jax.Array]
 
+FIRST_TEMPERATURE = 0.01
+"""Of SAC-Lagrangian. Critics learn rewards of about 0.1: at 1 their values would be the entropy's for thousands of
+updates, which drives the policy to its widest for good."""
+
 
 class Batch(struct.PyTreeNode):
     """What one update learns from: n-step transitions for the critics, states for the policy."""
@@ -105,6 +109,12 @@ class StaticConfig:
         )
 
     @property
+    def first_duals(self) -> Duals:
+        """Where the duals start; SAC-Lagrangian's temperature lies in `eta`."""
+        duals = Duals.initial(self.num_constraints)
+        return duals if self.algo.name == "cvpo" else Duals(eta=jnp.float32(FIRST_TEMPERATURE), lam=duals.lam)
+
+    @property
     def critics(self) -> Critics:
         """The critics' network: those of reward, then those of each cost."""
         algo = self.algo
@@ -174,7 +184,7 @@ def init_train_state(static: StaticConfig, hyperparameters: Hyperparameters, key
         target_critics=jax.tree.map(jnp.copy, critics),
         actor_optimizer=make_optimizer(hyperparameters.actor_lr).init(actor),
         critic_optimizer=make_optimizer(hyperparameters.critic_lr).init(critics),
-        duals=Duals.initial(static.num_constraints),
+        duals=static.first_duals,
         multipliers=KLMultipliers(jnp.ones(()), jnp.ones(())),
         controller=initial_controller(
             static.controller, static.num_constraints, static.algo.unconstrained_updates or 0
