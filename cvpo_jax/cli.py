@@ -11,7 +11,6 @@ import errno
 import importlib
 import inspect
 import io
-import logging
 import os
 import pkgutil
 import sys
@@ -158,8 +157,6 @@ def main(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | No
     Only errors that a user can remedy become one line, a failing host environment's with what it raised below, and with
     `--debug` anyone's with Python's message; any other is a defect and keeps its traceback.
     """
-    # Of several reads or writes that fail together orbax passes one on, and asyncio would print the others' tracebacks.
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Python would hold back what goes to a file or a pipe until a block is full.
         sys.stdout.reconfigure(line_buffering=True)

@@ -10,16 +10,18 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
 from cvpo_jax.runs.metrics import Row
+from cvpo_jax.runtime.files import naming
 
 
 class Board:
-    """Writes metrics as they come in; raises OSError where they cannot be written.
+    """Writes metrics as they come in; raises OSError that names the folder where they cannot be written.
 
     In this thread, unlike `SummaryWriter`: behind its queue a full disk is not heard of, and it waits forever.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
         """`step` is where the session begins: what earlier ones wrote of later steps is not shown any more."""
+        self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         earlier = any(folder.iterdir())
         self._writer = EventsWriter(str(folder / "events"), filename_suffix=f".{os.getpid()}")
@@ -29,14 +31,16 @@ class Board:
 
     def evaluation(self, row: Row) -> None:
         """Write every metric that is finite."""
-        for name, value in row.items():
-            if math.isfinite(value):
-                self._writer.write_event(_event(int(row["step"]), summary=scalar(name, value)))
-        self._writer.flush()
+        with naming(self._folder):
+            for name, value in row.items():
+                if math.isfinite(value):
+                    self._writer.write_event(_event(int(row["step"]), summary=scalar(name, value)))
+            self._writer.flush()
 
     def close(self) -> None:
         """End the session."""
-        self._writer.close()
+        with naming(self._folder):
+            self._writer.close()
 
 
 def _event(step: int, **content: object) -> Event:

@@ -23,6 +23,7 @@ from cvpo_jax.algorithm.state import TrainState
 from cvpo_jax.config.names import metric_name
 from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runs.progress import Progress
+from cvpo_jax.runs.quiet import quiet_checkpoints
 from cvpo_jax.runs.stored import checksums, fitted, plain, require_same, storable, stored_shape
 
 KEEP_LATEST = 2
@@ -49,6 +50,7 @@ def open_checkpoints(run_dir: Path, *, writing: bool = False) -> Iterator[Checkp
 
     Raises CheckpointError where there are none to read, and at the end where the last one could not be written.
     """
+    quiet_checkpoints()
     folder = (Path(run_dir) / "checkpoints").absolute()
     if writing:
         folder.mkdir(parents=True, exist_ok=True)

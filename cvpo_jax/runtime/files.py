@@ -21,29 +21,39 @@ def write_whole(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     # Readers list folders by known names, and no two processes share a number.
     draft = path.with_name(f".{path.name[:200]}.{os.getpid()}")
-    try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            # Otherwise a power cut could leave the new name with none of the content.
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        _remove(draft)
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    with naming(path):
+        try:
+            with draft.open("wb") as file:
+                file.write(data)
+                file.flush()
+                # Otherwise a power cut could leave the new name with none of the content.
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError:
+            _remove(draft)
+            raise
 
 
 def append_line(path: Path, line: str) -> None:
     """Append `line` to the file at `path`, which is left as it was where that fails; raises OSError that names it."""
     data = f"{line}\n".encode()
-    with path.open("ab", buffering=0) as file:
+    with naming(path), path.open("ab", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         try:
             while data:
                 data = data[file.write(data) :]
-        except OSError as error:
+        except OSError:
             file.truncate(size)
-            raise OSError(error.errno, error.strerror, str(path)) from error
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have an OSError of the block name `path`: one of an open file says nothing about where it lies."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager

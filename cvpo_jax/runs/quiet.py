@@ -1,0 +1,34 @@
+"""What orbax and TensorStore print of checkpoints that cannot be read or written, kept from the terminal.
+
+They pass one error on, which becomes one line, and print tracebacks besides, from threads of their own: of that error
+as it travels through them, and of all that fail together with it.
+"""
+
+import functools
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from absl import logging as absl_logging
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+
+@functools.cache
+def quiet_checkpoints() -> None:
+    """Leave out those tracebacks in this process, from now on: some come after the error was passed on."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    absl_logging.get_absl_logger().addFilter(_is_no_error_of_orbax)
+    usual = sys.unraisablehook
+
+    def show(found: "UnraisableHookArgs") -> None:
+        # TensorStore answers when orbax, which failed meanwhile, has closed the loop that waited.
+        if not (isinstance(found.exc_value, RuntimeError) and str(found.exc_value) == "Event loop is closed"):
+            usual(found)
+
+    sys.unraisablehook = show
+
+
+def _is_no_error_of_orbax(record: logging.LogRecord) -> bool:
+    return "/orbax/" not in record.pathname or record.levelno < logging.ERROR
