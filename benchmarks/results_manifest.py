@@ -32,6 +32,7 @@ OWN = "own_"  # before the name of an experiment of experiments/own
 LOCAL = ("train.devices", "env.folder", "run_dir")
 # What an environment of one's own decides by itself.
 DERIVED = ("env.backend",)
+RATE = "train.updates_per_step"
 SIZES = ("env.num_envs", "train.steps")
 """Options that others follow from."""
 
@@ -112,7 +113,11 @@ def command(training: Training, trainings: Sequence[Training]) -> str:
 def overrides(training: Training, experiment: str) -> dict[str, Any]:
     """The options of a stored training that differ from its experiment's, and the seed."""
     scale = training.config.scale
-    default = _defaults(experiment, scale.num_envs, scale.steps) | _defaults(experiment, None, None, only=SIZES)
+    rate = {RATE: _defaults(experiment, scale.num_envs, scale.steps)[RATE]}
+    # What follows from a rate that the command spells out.
+    spelled = scale.updates_per_step if scale.updates_per_step != rate[RATE] else None
+    default = _defaults(experiment, scale.num_envs, scale.steps, spelled) | rate
+    default |= _defaults(experiment, None, None, only=SIZES)
     omitted = LOCAL + DERIVED if training.config.env.is_own else LOCAL
     return {
         name: value
@@ -122,11 +127,14 @@ def overrides(training: Training, experiment: str) -> dict[str, Any]:
 
 
 @cache
-def _defaults(experiment: str, num_envs: int | None, steps: int | None, only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The options of an experiment, all or `only` some, as they follow from the numbers of environments and steps."""
+def _defaults(
+    experiment: str, num_envs: int | None, steps: int | None, rate: float | None = None, only: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The options of an experiment, all or `only` some, as they follow from these numbers where they are given."""
     config = load_experiment(ROOT / experiment)
-    env, train = replace(config.env, num_envs=num_envs), replace(config.train, steps=steps)
-    sized = replace(config, env=env if num_envs else config.env, train=train if steps else config.train)
+    given = {name: value for name, value in (("steps", steps), ("updates_per_step", rate)) if value}
+    env = replace(config.env, num_envs=num_envs) if num_envs else config.env
+    sized = replace(config, env=env, train=replace(config.train, **given))
     options = _flat(json.loads(sized.complete().to_json()))
     return {name: options[name] for name in only or options}
 
