@@ -102,7 +102,15 @@ def test_the_page_follows_what_is_written(server: Server, folder: Path, tmp_path
 
 def test_it_says_where_it_is_and_ctrl_c_ends_it(folder: Path) -> None:
     words = [sys.executable, "-m", "cvpo_jax.watch", str(folder), "--port", "0"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        # Shells have what they start in the background ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdout and process.stderr
     said = process.stdout.readline()
     assert said.startswith(f"{folder} at http://127.0.0.1:")

@@ -120,7 +120,7 @@ def test_every_option_that_shapes_a_checkpoint_is_kept(option, described):
     other |= own
     if option in own:  # only an environment of one's own takes them
         stored["env"]["id"] = "module:Name"
-    other |= {"algo.layer_norm": False, "train.replay_size": 3_000_000}
+    other |= {"algo.name": "sac_lag", "algo.layer_norm": False, "train.replay_size": 3_000_000}
     if option in other:
         stored[section][name] = other[option]
     elif isinstance(was, list):

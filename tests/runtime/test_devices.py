@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -81,10 +82,14 @@ def random_batch(key, size):
     )
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(2, marks=pytest.mark.slow)])
-def test_an_update_is_the_same_on_several_devices(count):
+@pytest.mark.parametrize(
+    ("count", "name"),
+    [(4, "cvpo"), *(pytest.param(*other, marks=pytest.mark.slow) for other in ((2, "cvpo"), (4, "sac_lag")))],
+)
+def test_an_update_is_the_same_on_several_devices(count, name):
     chosen = devices.select(count)
-    state = init_train_state(STATIC, Hyperparameters.from_config(AlgoConfig()), jax.random.PRNGKey(0))
+    static = replace(STATIC, algo=replace(STATIC.algo, name=name))
+    state = init_train_state(static, Hyperparameters.from_config(AlgoConfig()), jax.random.PRNGKey(0))
     batch = random_batch(jax.random.PRNGKey(1), 32)
     shards = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
     spread = devices.parallel(lambda state, batch: update(state, batch, axis_name=devices.AXIS_NAME), chosen)

@@ -132,7 +132,7 @@ def test_entries_of_dictionary_observations():
 def test_time_limits():
     assert make(playground()).episode_length == LENGTH
     assert make(Point(), episode_length=3).episode_length == 3
-    assert "no time limit: give episode_length" in refusal(Point(length=None))
+    assert "no time limit: give --episode_length" in refusal(Point(length=None))
     env = make(wrapped("episode"))
     assert env.episode_length == LENGTH
     _, states = roll(env, LENGTH)
