@@ -15,6 +15,7 @@ from cvpo_jax.training import trainer
 
 AS_BEFORE = (
     "--algo.quantiles 1 --algo.layer_norm False --algo.recent_steps 200000 --algo.kl_estep 0.1 --algo.kl_mean 0.02"
+    " --algo.unconstrained_updates 3000 --controller.integral_rate 0.0001 --controller.descent_rate 0.000125"
 )
 """What that version had where a rule decides today."""
 ACTOR = {"Dense_0": "hidden_0", "Dense_1": "hidden_1", "Dense_2": "mean", "Dense_3": "scale"}
