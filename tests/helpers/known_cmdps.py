@@ -6,7 +6,7 @@ from functools import partial
 import jax
 from toy import ToyEnv
 
-from cvpo_jax import AlgoConfig
+from cvpo_jax import AlgoConfig, Config, TrainConfig
 from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, init_train_state
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.experience import replay, rollout
@@ -18,8 +18,13 @@ LIMIT = 6.0
 
 def solve(env: ToyEnv, algo: AlgoConfig, updates: int, seed: int = 0):
     """Train on `env` with two updates a step of all environments, from the networks of `seed`; returns the state."""
+    # As long a share of the training for each part as a training of so many updates has.
+    paced = Config(train=TrainConfig(steps=256 * updates, updates_per_step=1 / 256)).complete()
+    if algo.unconstrained_updates is None:
+        algo = replace(algo, unconstrained_updates=paced.algo.unconstrained_updates)
     static = StaticConfig.from_config(
         algo,
+        paced.controller,
         observation_size=env.observation_size,
         action_size=env.action_size,
         num_constraints=1,
