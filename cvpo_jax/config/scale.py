@@ -33,6 +33,7 @@ UNCONSTRAINED_UPDATES, DESCENT_UPDATES, INTEGRAL_UPDATES = 3_000, 8_000, 10_000
 """Of a training of `UPDATES` or more: those before cost counts, those in which the allowed cost falls by a factor of e,
 and those in which the integral takes in an excess of 1. Shorter trainings have as many in proportion."""
 LEAST_SHARE = 0.1
+"""Of these updates, however short a training is: policies follow the pressure later than a few hundred updates."""
 OF_ALGO = ("recent_steps", "kl_estep", "kl_mean", "quantiles", "layer_norm", "unconstrained_updates")
 OF_CONTROLLER = ("integral_rate", "descent_rate")
 OF_TRAIN = ("steps", "updates_per_step", "warmup_steps", "replay_size", "epoch_steps")
