@@ -1,9 +1,10 @@
 """Many seeds, and limits, of one experiment as a single population, with evaluations but without checkpoints.
 
 `python benchmarks/many_seeds.py EXPERIMENT FOLDER [--seeds 16] [--limits 10,25,50] [--section.option value …]` writes
-`FOLDER/limit<L>/<N>envs_<device>/seed<S>/config.json` and `metrics.jsonl` for each trial, as a run does, and prints a
-line for each evaluation; `python -m cvpo_jax.report FOLDER/*/*/seed*` makes the table. It is meant for a GPU; use
-`cvpo_jax.sweep` for trials that must survive an interruption.
+`FOLDER/<variant>/<N>envs_<device>/seed<S>/config.json` and `metrics.jsonl` for each trial, as a run does, and prints a
+line for each evaluation; the variant is `limit<L>`, `paper` or `sac_lag`, as in results/. `python -m cvpo_jax.report
+FOLDER/*/*/seed*` makes the table. It is meant for a GPU; use `cvpo_jax.sweep` for trials that must survive an
+interruption.
 """
 
 import argparse
@@ -37,11 +38,18 @@ def trials(config: Config, folder: Path, seeds: int, limits: list[float]) -> lis
             config,
             algo=replace(config.algo, cost_limit=limit),
             train=replace(config.train, seed=seed),
-            run_dir=str(folder / f"limit{limit:g}" / envs / f"seed{seed}"),
+            run_dir=str(folder / variant(config, limit) / envs / f"seed{seed}"),
         )
         for limit in limits
         for seed in range(seeds)
     ]
+
+
+def variant(config: Config, limit: float) -> str:
+    """The folder of a method, as results/README.md names it: that of CVPO is named by the limit."""
+    if config.algo.name == "sac_lag":
+        return "sac_lag"
+    return f"limit{limit:g}" if config.algo.limit_mode == "measured" else "paper"
 
 
 def run_dir(config: Config) -> Path:

@@ -27,6 +27,8 @@ MANIFEST = ROOT / "results" / "manifest.csv"
 COLUMNS = ("path", "task", "num_envs", "limit", "mode", "seed", "commit", "command", "machine", "note")
 KEPT = ("commit", "machine", "note")
 TEMPLATE = re.compile(r"results/training/(?P<task>\w+)/(?P<variant>\w+)/(?P<envs>\d+envs(_\w+)?)/seed(?P<seed>\d+)")
+ANY_TASK = "experiments/point_goal.py"
+"""The experiment that others of the table of all tasks are trained by, with their own `env.id`."""
 OWN = "own_"  # before the name of an experiment of experiments/own
 # What depends on where a run is made, not on what is trained.
 LOCAL = ("train.devices", "env.folder", "run_dir")
@@ -68,6 +70,11 @@ class Training:
         return int(json.loads(lines[-1])["updates"])
 
     @property
+    def population(self) -> tuple[str, str, str]:
+        """What trainings that were made together have in common."""
+        return self.parts["task"], self.parts["envs"], self.config.algo.method
+
+    @property
     def planned_updates(self) -> int:
         """Updates that the configuration asks for."""
         schedule, scale = self.config.schedule(), self.config.scale
@@ -96,13 +103,14 @@ def command(training: Training, trainings: Sequence[Training]) -> str:
     experiments = [f"experiments/{task}.py", f"experiments/{variant}/{task}.py"]
     if task.startswith(OWN):
         experiments = [f"experiments/own/{task.removeprefix(OWN)}.py"]
-    by_experiment = {path: overrides(training, path) for path in experiments if (ROOT / path).is_file()}
+    experiments = [path for path in experiments if (ROOT / path).is_file()] or [ANY_TASK]
+    by_experiment = {path: overrides(training, path) for path in experiments}
     experiment = min(by_experiment, key=lambda path: len(by_experiment[path]))
     options = by_experiment[experiment]
     if "_" not in envs:
         words = ["python -m cvpo_jax.run", experiment]
     else:
-        together = [each for each in trainings if (each.parts["task"], each.parts["envs"]) == (task, envs)]
+        together = [each for each in trainings if each.population == training.population]
         limits = sorted({each.config.algo.cost_limit for each in together})
         words = ["python benchmarks/many_seeds.py", experiment, f"results/training/{task}"]
         words += [f"--seeds {len(together) // len(limits)}", f"--limits {','.join(map(_word, limits))}"]

@@ -2,14 +2,18 @@
 
 STUDY.json names the experiment, options that all variants have in common, the number of seeds, and the variants with
 the options of each; benchmarks/studies holds those that defaults were decided by. All seeds of a variant are trained as
-one population, without checkpoints, into `FOLDER/<study>/<variant>/seed<S>`; what is finished is left alone.
+one population, without checkpoints, into `FOLDER/<study>/<variant>/seed<S>`; what is finished is left alone. With
+`--jobs N` so many variants are trained side by side, each in a process of its own with its log beside its seeds.
 `--table` prints what is there: return and cost at some steps with 95 % intervals over seeds, and the best return of an
 evaluation within the limit so far.
 """
 
 import argparse
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,6 +82,21 @@ def train(study: Study, variants: Sequence[str], folder: Path) -> None:
             run(trainer)
 
 
+def train_side_by_side(options: argparse.Namespace, variants: Sequence[str]) -> None:
+    """Train each variant in a process of its own, `options.jobs` at a time, in the given order."""
+
+    def one(variant: str) -> None:
+        log = options.folder / options.study.stem / f"{variant}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, __file__, str(options.study), str(options.folder), "--only", variant]
+        with log.open("w") as file:
+            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+        print(f"{variant}: {'trained' if code == 0 else f'failed, see {log}'}", flush=True)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(one, variants))
+
+
 def table(study: Study, folder: Path) -> str:
     """A line for each variant and number of steps that its trials have reached."""
     lines = ["| variant | steps | seeds | return | cost | best return within the limit |", "|---|---|---|---|---|---|"]
@@ -116,6 +135,7 @@ def main() -> None:
     parser.add_argument("study", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="+", help="variants to train, in this order")
+    parser.add_argument("--jobs", type=int, default=1, help="variants to train side by side")
     parser.add_argument("--table", action="store_true", help="train nothing, print what is there")
     options = parser.parse_args()
     try:
@@ -123,9 +143,12 @@ def main() -> None:
         unknown = set(options.only or ()) - set(study.variants)
         if unknown:
             raise ConfigError(f"--only {' '.join(sorted(unknown))}: the variants are {', '.join(study.variants)}")
-        if not options.table:
+        variants = options.only or list(study.variants)
+        if options.jobs > 1 and not options.table:
+            train_side_by_side(options, variants)
+        elif not options.table:
             compilation_cache.enable_cache()
-            train(study, options.only or list(study.variants), options.folder)
+            train(study, variants, options.folder)
         print(table(study, options.folder))
     except ConfigError as error:
         parser.error(str(error))
