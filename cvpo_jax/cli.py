@@ -44,6 +44,7 @@ DEBUG = "--debug"
 
 Options = TypeVar("Options")
 RunDir = Annotated[Path, Positional, arg(metavar="RUN_DIR")]
+RunDirOrNone = Annotated[Path | None, Positional, arg(metavar="[RUN_DIR]")]
 RunDirs = Annotated[tuple[Path, ...], Positional, arg(metavar="RUN_DIR [RUN_DIR ...]", help_behavior_hint="(required)")]
 
 

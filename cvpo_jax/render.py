@@ -1,4 +1,6 @@
-"""Draw episodes of a run's policy: `python -m cvpo_jax.render RUN_DIR [--format html] [--step best]`.
+"""Draw episodes of a policy: `python -m cvpo_jax.render RUN_DIR [--format html] [--step best]`.
+
+Of a run, or with `--policy` one that was exported; the checkout has some, as `--policy point_goal`.
 
 A page (html) to play, pause and scrub in a browser, a film (gif, mp4), or a sheet of moments (png). Navigation tasks on
 the port are drawn from above (`envs.navigation`), those in the original filmed by one of its cameras, velocity tasks
@@ -11,7 +13,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from cvpo_jax import cli
 from cvpo_jax.config import Config, ConfigError
@@ -20,6 +22,7 @@ from cvpo_jax.config.sections import Backend
 
 if TYPE_CHECKING:
     from cvpo_jax.experience.film import Film, FilmedEnv
+    from cvpo_jax.runs.export.shown import ShownPolicy
     from cvpo_jax.runs.policy import Policy
 
 
@@ -30,10 +33,12 @@ _CAMERAS = ("fixedfar", "fixednear", "track", "vision")
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """Draw episodes of a run's policy."""
+    """Draw episodes of a run's policy, or of an exported one."""
 
-    run_dir: cli.RunDir
+    run_dir: cli.RunDirOrNone = None
     """The directory of the run."""
+    policy: str | None = None
+    """In place of a run a policy that `export` wrote, FILE.npz, or one of the checkout's results/policies."""
     step: int | Literal["best"] | None = None
     """The checkpoint: its step, or `best` by evaluation; None: the latest."""
     backend: Backend | None = None
@@ -41,7 +46,7 @@ class RenderRequest:
     format: Format | None = None
     """html: a page to play and scrub; mp4, gif: a film; png: moments. None: as --output ends, else gif."""
     output: Path | None = None
-    """The file to draw to; None: RUN_DIR/render.FORMAT."""
+    """The file to draw to; None: RUN_DIR/render.FORMAT, of an exported policy NAME.FORMAT here."""
     episodes: int = 1
     """Episodes: to choose from on a page, one after the other in a film, a row each on a sheet."""
     steps: int | None = None
@@ -63,7 +68,22 @@ class RenderRequest:
     @property
     def path(self) -> Path:
         """The file to draw to."""
-        return self.output or self.run_dir / f"render.{self.chosen_format}"
+        if self.run_dir:
+            return self.output or self.run_dir / f"render.{self.chosen_format}"
+        return self.output or Path(f"{Path(self.policy or '').stem}.{self.chosen_format}")
+
+    def validate(self) -> None:
+        """Raise ConfigError unless the values can be used."""
+        if bool(self.run_dir) == bool(self.policy):
+            wrong = "both were given" if self.policy else "neither was given"
+            raise ConfigError(f"RUN_DIR or --policy names what to draw: {wrong}")
+        if self.policy and self.step is not None:
+            raise ConfigError(f"--step is {self.step}: an exported policy, --policy, is of one step; leave it out")
+        for name, minimum in (("episodes", 1), ("steps", 1), ("every", 1), ("size", 64)):
+            value = getattr(self, name)
+            if value is not None and value < minimum:
+                raise ConfigError(f"--{name} is {value}: at least {minimum} is needed")
+        require_seed(self.seed)
 
 
 def films(config: Config, policy: Policy, request: RenderRequest) -> Iterator[Film]:
@@ -145,21 +165,20 @@ def draw(request: RenderRequest) -> None:
 
     Raises ConfigError, CheckpointError, and RenderingError where the genuine environment finds no GL library.
     """
-    from cvpo_jax.runs import directory
-    from cvpo_jax.runs.policy import load_state, make_policy
+    from cvpo_jax.runs.export.shown import chosen, of_run
 
-    config = directory.load_config(request.run_dir)
+    shown = chosen(request.policy) if request.policy else of_run(cast(Path, request.run_dir), request.step)
+    config = shown.config
     if request.backend and config.env.is_own:
         raise ConfigError(f"--backend is {request.backend}: {config.env.id} has one kind only; leave the option out")
     backend = request.backend or config.env.backend
     config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
-    state = load_state(request.run_dir, step=request.step)
     drawn = []
-    for number, film in enumerate(films(config, make_policy(state), request)):
+    for number, film in enumerate(films(config, shown.policy, request)):
         print(f"episode {number}: return {film.total_return:.2f}, cost {film.total_cost:g}")
         drawn.append(film)
     if request.chosen_format == "html":
-        _write_page(request, config, int(state.env_steps), drawn)
+        _write_page(request, config, shown, drawn)
     else:
         _write_pictures(request, drawn)
     print(request.path)
@@ -177,14 +196,14 @@ def _write_pictures(request: RenderRequest, drawn: Sequence[Film]) -> None:
     picture_files.write(request.path, shots, drawn[0].control_step * request.every)
 
 
-def _write_page(request: RenderRequest, config: Config, step: int, drawn: Sequence[Film]) -> None:
+def _write_page(request: RenderRequest, config: Config, policy: ShownPolicy, drawn: Sequence[Film]) -> None:
     from cvpo_jax.pages import replay
     from cvpo_jax.runtime.files import write_whole
 
     about = replay.About(
         task=config.env.id if config.env.backend == "brax" or config.env.is_own else f"{config.env.id}, the original",
-        run=request.run_dir.resolve().name,
-        checkpoint=f"{'the best checkpoint, ' if request.step == 'best' else ''}step {step:,}",
+        run=policy.name,
+        checkpoint=f"{'the best checkpoint, ' if request.step == 'best' else ''}step {policy.step:,}",
         limits=config.algo.constraint_limits,
     )
     write_whole(request.path, replay.replay_page(about, drawn))
@@ -193,11 +212,7 @@ def _write_page(request: RenderRequest, config: Config, step: int, drawn: Sequen
 def command(arguments: Sequence[str]) -> None:
     """Draw what the command line asks for."""
     request = cli.read_options(RenderRequest, "render", arguments)
-    for name, minimum in (("episodes", 1), ("steps", 1), ("every", 1), ("size", 64)):
-        value = getattr(request, name)
-        if value is not None and value < minimum:
-            raise ConfigError(f"--{name} is {value}: at least {minimum} is needed")
-    require_seed(request.seed)
+    request.validate()
     _require_output(request)
     from cvpo_jax.runtime import compilation_cache
     from envs import RenderingError

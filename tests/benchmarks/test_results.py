@@ -52,7 +52,7 @@ def test_no_stored_configuration_names_a_folder_of_the_machine_it_was_made_on(tr
 
 
 def test_results_hold_nothing_else():
-    known = {"README.md", "manifest.csv", "figures", "speed", "training"}
+    known = {"README.md", "manifest.csv", "figures", "policies", "speed", "training"}
     assert {path.name for path in (ROOT / "results").iterdir()} == known
 
 

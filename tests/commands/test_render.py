@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cvpo_jax import Config, EnvConfig, cli, render
-from cvpo_jax.runs import policy
+from cvpo_jax.runs.export import shown
 from envs.host.protocol import RenderingError
 from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 
@@ -20,8 +20,8 @@ from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 def run_dir(tmp_path, monkeypatch):
     """A run whose policy drives straight on; the best checkpoint is the one at step 700, the latest at 1000."""
     states = {None: 1000, "best": 700}
-    monkeypatch.setattr(policy, "load_state", lambda _, step: SimpleNamespace(env_steps=states[step]))
-    monkeypatch.setattr(policy, "make_policy", lambda _: lambda observation: jnp.array([1.0, 0.0]))
+    monkeypatch.setattr(shown, "load_state", lambda _, step: SimpleNamespace(env_steps=states[step]))
+    monkeypatch.setattr(shown, "make_policy", lambda _: lambda observation: jnp.array([1.0, 0.0]))
 
     def make(task_id="SafetyPointGoal1-v0", **options):
         env = EnvConfig(id=task_id, episode_length=8, **options)
@@ -121,6 +121,30 @@ def test_what_cannot_be_drawn_is_told(run_dir, task_id, options, said, capsys):
     assert said in err and err.count("\n") == 1
 
 
+def test_an_exported_policy_of_the_checkout(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert draw("--policy", "point_goal", "--format", "html", "--steps", 5) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "point_goal.html"
+    data = page_data(tmp_path / "point_goal.html")
+    assert (data["task"], data["run"]) == ("SafetyPointGoal1-v0", "point_goal")
+    assert data["checkpoint"].startswith("step ") and len(data["episodes"][0]["returns"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "RUN_DIR or --policy names what to draw: neither was given"),
+        (["runs/x", "--policy", "point_goal"], "RUN_DIR or --policy names what to draw: both were given"),
+        (["--policy", "point_goal", "--step", 7], "--step is 7: an exported policy, --policy, is of one step"),
+        (["--policy", "point_gaol"], "--policy is point_gaol: neither a file that export wrote"),
+    ],
+)
+def test_what_is_to_be_drawn_must_be_one_thing(arguments, said, capsys):
+    assert draw(*arguments) == cli.WRONG
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+
+
 def test_the_camera_of_what_draws_itself_is_its_own(run_dir, capsys):
     assert draw(run_dir("own_gymnasium:Drawn", backend="gymnasium"), "--camera", "track") == cli.WRONG
     assert "--camera is track: own_gymnasium:Drawn draws itself" in capsys.readouterr().err
@@ -131,7 +155,7 @@ def test_the_camera_of_what_draws_itself_is_its_own(run_dir, capsys):
 def test_a_velocity_task_on_the_port_by_mujoco(run_dir, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "egl")
     folder = run_dir("SafetySwimmerVelocity-v1")
-    monkeypatch.setattr(policy, "make_policy", lambda _: lambda observation: jnp.zeros(2))
+    monkeypatch.setattr(shown, "make_policy", lambda _: lambda observation: jnp.zeros(2))
     assert draw(folder, "--format", "png", "--size", 64, "--steps", 2) == 0
     assert np.asarray(Image.open(folder / "render.png")).std() > 5
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 
 from cvpo_jax import ConfigError, cli, export, load_policy
 from cvpo_jax.config.sections import EnvConfig
-from cvpo_jax.runs.export import files
+from cvpo_jax.runs.directory import load_config
+from cvpo_jax.runs.export import files, shown
 from cvpo_jax.runs.export.action_bounds import action_bounds
 from cvpo_jax.runs.export.policy_arrays import PolicyArrays
 from cvpo_jax.runs.metrics import read_metrics
@@ -204,3 +206,39 @@ def test_the_check_notices_another_bound_on_observations(tiny_run):
     other = PolicyArrays(**vars(arrays) | {"observation_clip": 5.0})
     act = files.decode(files.encode(other, "npz", {}), "npz")
     assert files.difference(act, make_policy(state), arrays, 1000) > 1e-5
+
+
+def test_a_file_is_read_back_as_the_policy(tiny_run, tmp_path, capsys):
+    exported(tiny_run, capsys, "--step", "best", "--out", tmp_path / "gait.npz")
+    read, policy = shown.chosen(str(tmp_path / "gait.npz")), load_policy(tiny_run, step="best")
+    values = observations(load_state(tiny_run).static.observation_size)
+    np.testing.assert_allclose(read.policy(values), policy(values), rtol=0, atol=1e-5)
+    config = load_config(tiny_run)
+    assert (read.name, read.config.env, read.config.algo.cost_limits) == ("gait", config.env, (5.0,))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda path: path.with_suffix(".json").unlink(), "gait.json"),
+        (lambda path: path.with_suffix(".json").write_text("{}"), "cannot be read with its model card gait.json"),
+        (lambda path: path.write_bytes(path.read_bytes()[:900]), "export it again"),
+        (lambda path: path.rename(path.with_suffix(".old")), "nor one of point_button, point_goal"),
+    ],
+)
+def test_what_is_no_exported_policy_is_told(spoil, said, tiny_run, tmp_path, capsys):
+    path = tmp_path / "gait.npz"
+    exported(tiny_run, capsys, "--out", path)
+    spoil(path)
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        shown.chosen(str(path))
+
+
+@pytest.mark.parametrize("path", sorted(shown.STORED.glob("*.npz")), ids=lambda path: path.stem)
+def test_stored_policies_can_be_shown_and_kept_their_limit(path):
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["env"]["folder"] is None and path.stat().st_size < 150_000
+    assert card["measured"]["cost"]["mean"] <= card["limits"]["cost"]
+    policy = shown.chosen(path.stem)
+    assert policy.config.env.id == card["task"]
+    assert policy.policy(np.zeros(card["observation"]["size"], np.float32)).shape == (card["action"]["size"],)

@@ -1,5 +1,6 @@
 """What an exported policy was trained for and what it was measured to do, as JSON beside its file."""
 
+import dataclasses
 import math
 import subprocess
 from pathlib import Path
@@ -25,8 +26,7 @@ def model_card(run_dir: Path, config: Config, state: TrainState, policy: PolicyA
     row = next((row for row in read_metrics(run_dir) if row["step"] == step), None)
     return {
         "task": config.env.id,
-        "kwargs": dict(config.env.kwargs),
-        "backend": config.env.backend,
+        "env": dataclasses.asdict(dataclasses.replace(config.env, folder=None)),
         "limits": dict(config.algo.constraint_limits),
         "algorithm": config.algo.name,
         "limit_mode": config.algo.limit_mode,
