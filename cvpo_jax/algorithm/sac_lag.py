@@ -9,8 +9,7 @@ policy network, replay, measured cost and all else are those of CVPO; `state.dua
 Notation: B states over all devices, b of them on this one, A action dimensions, C constraints.
 """
 
-from collections.abc import Callable
-from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ import optax
 from cvpo_jax.algorithm import critics
 from cvpo_jax.algorithm.cost_metrics import cost_metrics
 from cvpo_jax.algorithm.estep import Duals
-from cvpo_jax.algorithm.gaussian import Gaussian, entropy
+from cvpo_jax.algorithm.gaussian import entropy
 from cvpo_jax.algorithm.optimizer import make_optimizer
 from cvpo_jax.algorithm.state import Batch, Metrics, Params, TrainState
 from cvpo_jax.runtime import devices
@@ -42,26 +41,34 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis_name: st
     observation = batch.policy_observation
     shape = (observation.shape[0] * devices.count(axis_name), state.static.action_size)
     noise = devices.shard(jax.random.normal(key, shape), axis_name)
-    value = partial(_values, state, observation)
+    policy = state.static.actor.apply(state.actor, observation)
+    values, slopes = _values_and_slopes(state, observation, policy.sample(noise))
 
-    def loss(params: Params) -> tuple[jax.Array, tuple[Gaussian, jax.Array, jax.Array]]:
+    # Divided as OmniSafe and FSRL do, so that a large multiplier does not make large steps.
+    share = 1 / (1 + state.duals.lam.sum())
+
+    def loss(params: Params) -> jax.Array:
         policy = state.static.actor.apply(params, observation)
-        action = policy.sample(noise)
-        reward, costs = value(action)
-        objective = reward - state.duals.lam @ costs + state.duals.eta * entropy(policy)
-        # Divided as OmniSafe and FSRL do, so that a large multiplier does not make large steps.
-        return -objective.mean() / (1 + state.duals.lam.sum()), (policy, action, costs.mean(-1))
+        # As steep as the critics at the sampled actions, which is all that one gradient step sees of them.
+        gain = jnp.sum(policy.sample(noise) * (slopes.reward - jnp.tensordot(state.duals.lam, slopes.costs, 1)), -1)
+        return -share * jnp.mean(gain + state.duals.eta * entropy(policy))
 
-    (loss_value, (policy, action, mean_cost)), gradients = jax.value_and_grad(loss, has_aux=True)(state.actor)
-    loss_value, mean_cost, gradients, mean_entropy, scale = devices.pmean(
-        (loss_value, mean_cost, gradients, entropy(policy).mean(), policy.scale.mean()), axis_name
+    gradients, value, mean_cost, mean_entropy, scale = devices.pmean(
+        (
+            jax.grad(loss)(state.actor),
+            jnp.mean(values.reward - state.duals.lam @ values.costs),
+            values.costs.mean(-1),
+            entropy(policy).mean(),
+            policy.scale.mean(),
+        ),
+        axis_name,
     )
     updates, optimizer = make_optimizer(state.hyperparameters.actor_lr).update(gradients, state.actor_optimizer)
-    spread = _spread(value, action, axis_name)
+    spread = _spread(slopes, axis_name)
     metrics = cost_metrics(state, mean_cost, state.duals.lam, spread) | {
         "sac/temperature": state.duals.eta,
         "sac/entropy": mean_entropy,
-        "sac/loss": loss_value,
+        "sac/loss": -share * (value + state.duals.eta * mean_entropy),
         "policy/scale": scale,
     }
     duals = Duals(eta=_temperature(state, mean_entropy), lam=_multipliers(state, spread))
@@ -69,22 +76,33 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis_name: st
     return state.replace(actor=actor, actor_optimizer=optimizer, duals=duals), metrics
 
 
-def _values(state: TrainState, observation: jax.Array, action: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Values of reward `[b]` and cost `[C, b]` of actions `[b, A]`."""
+class OfCritics(NamedTuple):
+    """Something of the critics for reward and for each cost."""
+
+    reward: jax.Array  # [b, …]
+    costs: jax.Array  # [C, b, …]
+
+
+def _values_and_slopes(state: TrainState, observation: jax.Array, action: jax.Array) -> tuple[OfCritics, OfCritics]:
+    """Values of actions `[b, A]`, and their gradients by the action."""
     static = state.static
-    values = static.critics.apply(state.critics, observation, jnp.clip(action, -1, 1))
-    return critics.aggregate(values, static.num_constraints, static.algo.cost_aggregate, static.algo.reward_critics)
+
+    def value(action: jax.Array) -> OfCritics:
+        values = static.critics.apply(state.critics, observation, jnp.clip(action, -1, 1))
+        return OfCritics(
+            *critics.aggregate(values, static.num_constraints, static.algo.cost_aggregate, static.algo.reward_critics)
+        )
+
+    values, pull = jax.vjp(value, action)
+    none, one = jax.tree.map(jnp.zeros_like, values), jax.tree.map(jnp.ones_like, values)
+    of_reward = pull(none._replace(reward=one.reward))[0]
+    of_costs = [pull(none._replace(costs=none.costs.at[index].set(1)))[0] for index in range(static.num_constraints)]
+    return values, OfCritics(of_reward, jnp.stack(of_costs))
 
 
-def _spread(
-    value: Callable[[jax.Array], tuple[jax.Array, jax.Array]], action: jax.Array, axis_name: str | None
-) -> jax.Array:
+def _spread(slopes: OfCritics, axis_name: str | None) -> jax.Array:
     """How much cost changes with the action relative to reward, `[C]`: root mean squares of the gradients."""
-    reward, pull = jax.vjp(value, action)
-    none, one = jax.tree.map(jnp.zeros_like, reward), jax.tree.map(jnp.ones_like, reward)
-    of_reward = jnp.mean(pull((one[0], none[1]))[0] ** 2)
-    by_cost = [jnp.mean(pull((none[0], none[1].at[index].set(1)))[0] ** 2) for index in range(len(one[1]))]
-    of_reward, of_costs = devices.pmean((of_reward, jnp.stack(by_cost)), axis_name)
+    of_reward, of_costs = devices.pmean((jnp.mean(slopes.reward**2), jnp.mean(slopes.costs**2, (1, 2))), axis_name)
     return jnp.sqrt(of_costs / (of_reward + 1e-12))
 
 

@@ -10,8 +10,10 @@ from known_cmdps import LIMIT, NUM_ENVS, algo, evaluate, solve
 from scipy.stats import multivariate_normal
 from toy import Bandit
 
-from cvpo_jax.algorithm import gaussian, sac_lag
+from cvpo_jax.algorithm import critics, gaussian, sac_lag
 from cvpo_jax.algorithm.gaussian import Gaussian
+from cvpo_jax.algorithm.optimizer import make_optimizer
+from cvpo_jax.algorithm.state import Batch
 from cvpo_jax.config import Config
 
 TARGET = Config().controller.target_share * LIMIT
@@ -47,6 +49,33 @@ def test_plain_dual_ascent_raises_the_multiplier_above_the_limit_and_lowers_it_b
     cost = float(state.controller.fast.episode_cost(Bandit.episode_length)[0])
     assert ascended(cost / 2) == pytest.approx(sac_lag.MULTIPLIER_RATE, rel=1e-3)
     assert ascended(2 * cost) == pytest.approx(-sac_lag.MULTIPLIER_RATE / 2, rel=1e-2)
+
+
+def test_the_policy_follows_the_gradient_through_the_critics() -> None:
+    state = solve(Bandit(NUM_ENVS), algo(name="sac_lag"), 20)
+    state = state.replace(duals=state.duals.replace(lam=jnp.array([0.7])))
+    static, key = state.static, jax.random.PRNGKey(3)
+    observation = jax.random.normal(key, (16, static.observation_size))
+    empty = jnp.zeros(16)
+    action = jnp.zeros((16, static.action_size))
+    batch = Batch(observation, action, empty, empty[:, None], empty, observation, observation)
+    noise = jax.random.normal(key, (16, static.action_size))
+
+    def loss(params):
+        policy = static.actor.apply(params, observation)
+        values = static.critics.apply(state.critics, observation, jnp.clip(policy.sample(noise), -1, 1))
+        reward, costs = critics.aggregate(values, 1, static.algo.cost_aggregate, static.algo.reward_critics)
+        objective = reward - 0.7 * costs[0] + state.duals.eta * gaussian.entropy(policy)
+        return -objective.mean() / 1.7
+
+    value, gradients = jax.value_and_grad(loss)(state.actor)
+    steps, _ = make_optimizer(state.hyperparameters.actor_lr).update(gradients, state.actor_optimizer)
+    learned, metrics = sac_lag.update_policy(state, batch, key, None)
+    jax.tree.map(
+        lambda new, old, step: np.testing.assert_allclose(np.asarray(new), np.asarray(old + step), rtol=0, atol=1e-6),
+        *(learned.actor, state.actor, steps),
+    )
+    assert metrics["sac/loss"] == pytest.approx(float(value), rel=1e-5)
 
 
 def test_the_temperature_seeks_the_target_entropy() -> None:
