@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from cvpo_jax.config import ConfigError
 LOCK = ".lock"
 """The file in a folder that is locked while a process writes there. It stays: only the lock on it means anything."""
 
+_DRAFT = re.compile(r"\..+\.([1-9][0-9]*)")
+
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Put `content` in place of the file at `path`; whatever happens, what stands there is the old file or the new one.
@@ -19,7 +22,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises OSError that names `path`.
     """
     data = content.encode() if isinstance(content, str) else content
-    # Readers list folders by known names, and no two processes share a number.
+    # Readers list folders by known names, and no two processes share a number: `_remove_drafts` tells by it.
     draft = path.with_name(f".{path.name[:200]}.{os.getpid()}")
     with naming(path):
         try:
@@ -60,12 +63,14 @@ def naming(path: Path) -> Iterator[None]:
 def only_writer(folder: Path) -> Iterator[None]:
     """Make `folder` and hold it for this process, until the block ends or the process does, however it ends.
 
-    A folder that nothing was put into is removed again. Raises ConfigError where another process holds it.
+    Drafts that a killed process left there are removed, and the folder itself again if nothing was put into it. Raises
+    ConfigError where another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         _lock(descriptor, folder)
+        _remove_drafts(folder)
         try:
             yield
         finally:
@@ -91,6 +96,24 @@ def _lock(descriptor: int, folder: Path) -> None:
         return
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove what `write_whole` left in `folder` when its process was killed."""
+    for path in folder.glob(".*"):
+        found = _DRAFT.fullmatch(path.name)
+        if found and not _is_running(int(found[1])):
+            _remove(path)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _remove(path: Path) -> None:

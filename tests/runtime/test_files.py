@@ -40,6 +40,25 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(call, tmp_path, monkey
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_drafts_of_killed_processes_are_removed_by_the_next_writer(tmp_path):
+    """A process killed within a write leaves its draft; one that another process is writing just now stays."""
+    code = (
+        "import os, pathlib, signal, sys\n"
+        "from cvpo_jax.runtime.files import write_whole\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "write_whole(pathlib.Path(sys.argv[1]), 'new')\n"
+    )
+    path = tmp_path / "config.json"
+    write_whole(path, "old")
+    assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == -9
+    (dead,) = tmp_path.glob(".config.json.*")
+    living, other = tmp_path / f".sizes.json.{os.getppid()}", tmp_path / ".hidden"
+    living.touch(), other.touch()
+    with only_writer(tmp_path):
+        assert not dead.exists() and living.exists() and other.exists()
+    assert path.read_text() == "old"
+
+
 def test_a_line_that_does_not_fit_is_taken_back(tmp_path):
     """The limit on the size of files stands for a disk that fills up in the middle of the line."""
     path = tmp_path / "lines"
