@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from cvpo_jax.config.controller import ControllerConfig
-from cvpo_jax.config.sections import AlgoConfig, EnvConfig, TrainConfig
+from cvpo_jax.config.sections import KL_ESTEP, KL_MEAN, AlgoConfig, EnvConfig, TrainConfig
 
 Number = TypeVar("Number", int, float)
 Section = TypeVar("Section", AlgoConfig, ControllerConfig, TrainConfig)
@@ -76,8 +76,8 @@ class Scale:
             replay_size=_given(train.replay_size, max(min(steps, MAX_REPLAY), MIN_REPLAY_ROWS * num_envs)),
             epoch_steps=_given(train.epoch_steps, round(EPOCH_UPDATES / rate)),
             recent_steps=_given(algo.recent_steps, min(steps // 40, MAX_RECENT)),
-            kl_estep=_given(algo.kl_estep, 0.2 if dear else 0.1),
-            kl_mean=_given(algo.kl_mean, 0.05 if dear else 0.02),
+            kl_estep=_given(algo.kl_estep, KL_ESTEP[dear]),
+            kl_mean=_given(algo.kl_mean, KL_MEAN[dear]),
             quantiles=_given(algo.quantiles, 16 if dear else 1),
             layer_norm=dear if algo.layer_norm is None else algo.layer_norm,
             unconstrained_updates=_given(algo.unconstrained_updates, round(share * UNCONSTRAINED_UPDATES)),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from cvpo_jax.config.errors import ConfigError, require, require_at_most, require_positive, require_seed, require_share
@@ -14,6 +14,12 @@ MANY, WIDEST = 1_000_000, 20_000
 """More environments, episodes or states at a time, or wider layers, than any machine holds."""
 MAX_GAMMA = 0.999999
 """Beyond it 1 - gamma is rounding in float32."""
+KL_ESTEP, KL_MEAN = (0.1, 0.2), (0.02, 0.05)
+"""What None stands for as these bounds: where steps are cheap, and where they are dear."""
+OF_CVPO = (
+    "samples", "kl_estep", "kl_mean", "kl_covariance", "mstep_iterations", "multiplier_lr", "old_policy_rate"
+)  # fmt: skip
+"""Options of the E-step and the M-step, which SAC-Lagrangian has not."""
 Backend = Literal["brax", "gymnasium"]
 Precision = Literal["float32", "bfloat16"]
 Placement = Literal["pmap", "shard_map"]
@@ -197,8 +203,20 @@ class AlgoConfig:
             0 < len(self.hidden) <= 100 and min(self.hidden) > 0 and max(self.hidden) <= WIDEST,
             f"--algo.hidden is {self.hidden}: give one to 100 widths from 1 to {WIDEST:,}, as in --algo.hidden 128 128",
         )
+        self._require_of_algorithm()
         for name, limit in self.constraint_limits.items():
             require(limit >= 0, f"the limit on {name} is {limit}: the cost of an episode cannot be negative")
+
+    def _require_of_algorithm(self) -> None:
+        """Raise ConfigError where an option was changed that the algorithm does not read."""
+        filled_in = {"kl_estep": (None, *KL_ESTEP), "kl_mean": (None, *KL_MEAN)}
+        for option in fields(self) if self.name == "sac_lag" else ():
+            value = getattr(self, option.name)
+            require(
+                option.name not in OF_CVPO or value in filled_in.get(option.name, (option.default,)),
+                f"--algo.{option.name} is {value}: --algo.name {self.name} has no E-step and no M-step; leave it out, "
+                "or train with --algo.name cvpo",
+            )
 
 
 @dataclass(frozen=True)

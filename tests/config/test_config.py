@@ -6,6 +6,7 @@ import json
 import pytest
 
 from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, EvalConfig, TrainConfig
+from cvpo_jax.config import sections
 
 
 def refused(config):
@@ -78,6 +79,27 @@ def test_impossible_values_are_refused_by_name_and_value(section, name, value):
     message = refused(dataclasses.replace(config, **{section: changed}))
     assert str(value) in message
     assert name in message or "limit on cost" in message
+
+
+@pytest.mark.parametrize("name", sections.OF_CVPO)
+def test_options_of_cvpo_alone_are_refused_with_another_algorithm(name):
+    default = getattr(Config().complete().algo, name)
+    changed = Config(algo=AlgoConfig(name="sac_lag", **{name: type(default)(default * 2 + 1)}))
+    if "rate" in name:
+        changed = Config(algo=AlgoConfig(name="sac_lag", **{name: default / 2}))
+    message = refused(changed)
+    assert f"--algo.{name} is" in message and "--algo.name sac_lag has no E-step" in message
+    dataclasses.replace(changed, algo=dataclasses.replace(changed.algo, name="cvpo")).validate()
+
+
+@pytest.mark.parametrize("steps", [10_000_000, 1_000_000])
+def test_what_is_filled_in_for_another_algorithm_can_be_read_again(steps):
+    """Also of a run that is resumed with another rate of updates, which keeps what it began with."""
+    config = Config(algo=AlgoConfig(name="sac_lag"), train=TrainConfig(steps=steps)).complete()
+    assert config.algo.kl_estep and config.algo.kl_mean
+    assert Config.from_json(config.to_json()) == config
+    other = dataclasses.replace(config, train=dataclasses.replace(config.train, updates_per_step=1 / 64, steps=10**7))
+    other.validate().complete(config).validate()
 
 
 def test_a_batch_is_no_larger_than_the_replay():
