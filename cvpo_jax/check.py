@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from cvpo_jax import cli
-from cvpo_jax.config import ConfigError
+from cvpo_jax.config import ConfigError, EnvConfig
 from cvpo_jax.config.sections import Backend
 
 
@@ -39,6 +39,9 @@ class CheckOptions:
 def command(arguments: Sequence[str]) -> None:
     """Print what was found; raises ConfigError where the environment does not fit."""
     options = cli.read_options(CheckOptions, "check", arguments)
+    from cvpo_jax.training.own_env import begin_rehearsal
+
+    begin_rehearsal(EnvConfig(id=options.id, kwargs=options.kwargs, folder=options.folder))
     from envs import check
 
     if not check.check(check.Request(**vars(options))):

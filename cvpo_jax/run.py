@@ -71,6 +71,9 @@ def command(arguments: Sequence[str]) -> None:
     invocation = cli.read_invocation(RunOptions, "run", arguments)
     _join_others(invocation.options)
     config = make_config(invocation)
+    from cvpo_jax.training.own_env import begin_rehearsal
+
+    begin_rehearsal(config.env)
     from cvpo_jax.plot import plot_run, table
     from cvpo_jax.runs.loggers import make_loggers
     from cvpo_jax.runtime import compilation_cache, distributed, memory

@@ -1,15 +1,18 @@
 """Environments of one's own, named by `module:Name`, in vectors: what is returned decides how they are run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
+from envs.adapters import rehearsal
 from envs.adapters.compiled_env import CompiledEnv, SelectedCosts
 from envs.adapters.gymnasium_env import GymnasiumEnv
 from envs.adapters.source import Source, is_gymnasium, is_gymnasium_vector
 from envs.adapters.vector_env import GymnasiumVector, as_pool
 from envs.base import SafeEnv, VectorEnv
+from envs.host.last_words import LastWords
 from envs.host.vector import HostVectorEnv
 from envs.vector import CompiledVectorEnv
 
@@ -37,6 +40,12 @@ def make_vector(
     for name, value in options.items():
         if name not in _WORKERS:
             raise ValueError(f"{name} is {value}: {source.task_id} has no such option, its kwargs are its own")
+    with _last_words(source):
+        return _made(source, num_envs, choices, staggered, options)
+
+
+def _made(source: Source, num_envs: int, choices: Choices, staggered: bool, workers: dict[str, Any]) -> VectorEnv:
+    """The vector; `workers` are options of worker processes."""
     kind, env = _probed(source)
     if kind == "compiled":
         return _compiled(source, env, num_envs, choices, staggered)
@@ -51,8 +60,8 @@ def make_vector(
         factory = partial(GymnasiumVector, partial(source.load, num_envs=num_envs), num_envs, **given)
         return HostVectorEnv(factory, num_envs, constraints=choices.constraints, staggered=staggered, pool=as_pool)
     factory = partial(GymnasiumEnv, source.load, **given)
-    workers: dict[str, Any] = {"timeout": _TIMEOUT, "name": source.task_id} | options
-    return HostVectorEnv(factory, num_envs, constraints=choices.constraints, staggered=staggered, **workers)
+    usual: dict[str, Any] = {"timeout": _TIMEOUT, "name": source.task_id}
+    return HostVectorEnv(factory, num_envs, constraints=choices.constraints, staggered=staggered, **usual | workers)
 
 
 def is_compiled(source: Source) -> bool:
@@ -68,12 +77,30 @@ def kind(source: Source) -> str:
 @cache
 def _probed(source: Source) -> tuple[str, Any]:
     """The environment's kind, and the environment itself if it is pure, so that it is made once."""
-    env = source.load(num_envs=1)
+    found = rehearsal.kind(source)
+    if found != rehearsal.UNKNOWN:
+        return found, None
+    with _last_words(source):
+        env = source.load(num_envs=1)
     if is_gymnasium_vector(env) or is_gymnasium(env):
         found = "vector" if is_gymnasium_vector(env) else "gymnasium"
         env.close()
         return found, None
     return "compiled", env
+
+
+@contextmanager
+def _last_words(source: Source) -> Iterator[None]:
+    """Have the user told if the environment ends this process while it is made in it."""
+    words = LastWords(
+        f"error: {source.task_id} ended this program as it was made: it crashed, or called os._exit; "
+        "PYTHONFAULTHANDLER=1 in the environment shows where"
+    )
+    try:
+        with words:
+            yield
+    finally:
+        words.close()
 
 
 def _compiled(source: Source, env: Any, num_envs: int, choices: Choices, staggered: bool) -> VectorEnv:

@@ -1,5 +1,6 @@
 """An environment of the user's own: the options that name it, so that workers and later commands can make it again."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import envs
-from cvpo_jax.config import Config, ConfigError
+from cvpo_jax.config import Config, ConfigError, EnvConfig
+from envs.adapters import rehearsal
+from envs.adapters.source import Source
 
 
 def with_env(config: Config, make: Callable[..., Any]) -> Config:
@@ -29,10 +32,18 @@ def with_env(config: Config, make: Callable[..., Any]) -> Config:
     return replace(config, env=replace(config.env, id=f"{module_name}:{name}", folder=str(folder)))
 
 
+def begin_rehearsal(env: EnvConfig) -> None:
+    """Begin to try an environment of the user's own in a process of its own, before imports that take seconds."""
+    if env.is_own:
+        with contextlib.suppress(ValueError):  # no id at all: which `with_backend` says
+            rehearsal.begin(Source.parse(env.id, env.kwargs, env.folder))
+
+
 def with_backend(config: Config) -> Config:
     """`config` with the backend that the user's own environment needs; raises ConfigError where there is none."""
     if not config.env.is_own:
         return config
+    begin_rehearsal(config.env)
     try:
         compiled = envs.is_compiled(config.env.id, kwargs=config.env.kwargs, folder=config.env.folder)
     except (ValueError, ImportError) as error:

@@ -58,7 +58,7 @@ class Source:
             kwargs["num_envs"] = num_envs
         try:
             env = make(**kwargs)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ValueError(f"{self.task_id} could not be made with {kwargs}: {describe(error)}") from error
         if not _is_environment(env):
             raise ValueError(f"{self.task_id} returned {_told(env)}: {SUPPORTED}")

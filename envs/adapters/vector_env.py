@@ -18,6 +18,7 @@ from envs.adapters.gymnasium_env import PROBE_STEPS, chosen_length, own_limit, s
 from envs.adapters.host_costs import CostReader
 from envs.adapters.spaces import Actions, Observations
 from envs.adapters.vector_costs import finite_rows, first_row, read_costs
+from envs.host.last_words import LastWords
 from envs.host.pool import HostError
 from envs.host.protocol import ContractError, HostSpec, episode_seed
 from envs.host.shared_memory import allocate
@@ -43,6 +44,10 @@ class GymnasiumVector:
         observation_key: str | None = None,
     ) -> None:
         self.env, self._name, self._num_envs = load(), name, num_envs
+        self._last_words = LastWords(
+            f"error: this program ended within a step or reset of {name}: it crashed or called os._exit, unless "
+            "something else killed the program; PYTHONFAULTHANDLER=1 in the environment shows where"
+        )
         if self.env.num_envs != num_envs:
             raise ValueError(
                 f"{name} has {self.env.num_envs} environments, not {num_envs}: give its maker an argument num_envs"
@@ -83,6 +88,7 @@ class GymnasiumVector:
     def close(self) -> None:
         """Give back what the environments hold."""
         self.env.close()
+        self._last_words.close()
 
     def _advance(self, action: np.ndarray) -> None:
         arrays, between = self.arrays, np.any(self._over, axis=0)
@@ -133,7 +139,8 @@ class GymnasiumVector:
     def _guarded(self, work: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """What `work` returns; whatever it raises becomes a HostError in one line."""
         try:
-            return work(*args, **options)
+            with self._last_words:
+                return work(*args, **options)
         except ContractError as error:
             raise HostError(one_line(f"{self._name}: {error}")) from error
         except Exception as error:

@@ -113,7 +113,7 @@ class WorkerPool:
         """End the worker processes."""
         self._finalizer()
 
-    def _everywhere(self, command: str, catch_up: Callable[[int], list[int]]) -> list[int]:
+    def _everywhere(self, command: str, catch_up: Callable[[int, str], list[int]]) -> list[int]:
         """Have all workers carry out `command`; those replaced `catch_up`. Returns the rows that failed."""
         self._check_open()
         failed = []
@@ -160,8 +160,9 @@ class WorkerPool:
             raise HostError(f"{where} keeps failing: it {what}")
         log.warning("%s %s\nIt begins a new episode; the others continue.", where, what)
 
-    def _recover(self, index: int, reason: WorkerGoneError, catch_up: Callable[[int], list[int]]) -> list[int]:
+    def _recover(self, index: int, reason: WorkerGoneError, catch_up: Callable[[int, str], list[int]]) -> list[int]:
         """Replace a worker that is gone, and return the rows that lost their episode."""
+        how = str(reason)
         for _ in range(_MOST_FAILURES):
             self._check_open()  # another thread may have closed the pool, on Ctrl-C
             log.warning("%s: %s; starting another", self._name, reason)
@@ -169,21 +170,21 @@ class WorkerPool:
                 self.workers[index].end()
                 self.workers[index] = self._launch(self.workers[index].start)
                 self._check_made(self.workers[index].answer())
-                return catch_up(index)
+                return catch_up(index, how)
             except WorkerGoneError as error:
                 reason = error
         raise HostError(f"{self._name}: {reason}; {_MOST_FAILURES} replacements failed too")
 
-    def _reset_again(self, index: int) -> list[int]:
+    def _reset_again(self, index: int, _: str) -> list[int]:
         return self._ask(index, RESET, self.workers[index].start.rows)
 
-    def _catch_up(self, index: int) -> list[int]:
-        """Bring a new worker to where the old one was, and finish the step that was in progress."""
+    def _catch_up(self, index: int, how: str) -> list[int]:
+        """Bring a new worker to where the old one was, which failed as `how` says, and finish the step in progress."""
         arrays, rows = self.arrays, np.array(self.workers[index].start.rows)
         culprits = rows[arrays.busy[rows] & (arrays.stepped[rows] < self._steps)]
         arrays.busy[rows] = False
         for row in culprits:
-            self._count(row, "was being stepped when its worker failed")
+            self._count(row, f"was being stepped when {how}")
             arrays.reward[row] = arrays.cost[row] = arrays.components[row] = 0.0
             arrays.terminated[row], arrays.truncated[row] = False, True
             arrays.next_episode(row, self.spec.episode_length)
