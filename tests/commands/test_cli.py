@@ -6,66 +6,30 @@ import importlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from all_commands import COMMANDS, ON_EXPERIMENTS, ON_RUNS, console
 
 from cvpo_jax import (
     Config,
     ConfigError,
     __version__,
-    bench,
     check,
     cli,
-    completion,
-    doctor,
     evaluate,
-    export,
-    init,
     plot,
-    ray_tune,
     render,
-    report,
     run,
-    search,
-    sweep,
-    tasks,
     transfer,
-    watch,
 )
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.checkpoint import CheckpointError
 from cvpo_jax.training.train import TrainingError
 from envs.host.pool import HostError
-
-ON_RUNS = {
-    "evaluate": evaluate.EvaluateOptions,
-    "export": export.ExportOptions,
-    "plot": plot.PlotOptions,
-    "render": render.RenderRequest,
-    "report": report.ReportOptions,
-    "transfer": transfer.TransferOptions,
-}
-ON_EXPERIMENTS = {
-    "bench": bench.BenchOptions,
-    "ray_tune": ray_tune.RayOptions,
-    "run": run.RunOptions,
-    "search": search.SearchOptions,
-    "sweep": sweep.SweepOptions,
-}
-ON_NEITHER = {
-    "check": check.CheckOptions,
-    "completion": completion.CompletionOptions,
-    "doctor": doctor.DoctorOptions,
-    "init": init.InitOptions,
-    "tasks": tasks.TasksOptions,
-    "watch": watch.WatchOptions,
-}
-COMMANDS = ON_RUNS | ON_EXPERIMENTS | ON_NEITHER
 
 
 def command_of(name):
@@ -268,11 +232,6 @@ def test_a_default_takes_the_place_of_an_experiment():
         invocation.config()
 
 
-def console(*arguments):
-    code = f"import sys\nsys.argv = ['cvpo', *{list(arguments)}]\nfrom cvpo_jax import cli\ncli.console()\n"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
-
-
 @pytest.mark.parametrize(("arguments", "status"), [([], 2), (["--help"], 0)])
 def test_the_console_script_lists_all_commands(arguments, status):
     done = console(*arguments)
@@ -301,53 +260,6 @@ def test_help_does_not_wait_for_jax(name):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
-
-
-BASH = """
-source {script}
-complete_words() {{
-  COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
-  _tyro_cvpo cvpo "${{COMP_WORDS[COMP_CWORD]}}" ""
-  echo "${{COMPREPLY[@]}}"
-}}
-complete_words cvpo ev
-complete_words cvpo run --algo.cost_l
-complete_words cvpo report runs/x --format ""
-complete_words cvpo check tank:Tank --kw
-complete -p cvpo
-"""
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_bash_completes_commands_options_and_values(tmp_path):
-    script = tmp_path / "cvpo.bash"
-    script.write_text(console("completion", "bash").stdout)
-    asked = BASH.format(script=script)
-    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=100, check=True)
-    expected = [
-        "evaluate",
-        "--algo.cost_limit",
-        "md csv latex html",
-        "--kwargs",
-        "complete -o default -F _tyro_cvpo cvpo",
-    ]
-    assert done.stdout.splitlines() == expected
-
-
-def test_zsh_is_offered_every_command_and_other_shells_are_refused():
-    done = console("completion", "zsh")
-    assert done.stdout.startswith("#compdef cvpo")
-    assert all(f"'{name}'" in done.stdout or f'"{name}"' in done.stdout for name in COMMANDS)
-    assert "fish" in console("completion", "fish").stderr
-
-
-def test_completion_knows_the_options_of_every_command():
-    kinds = {
-        name: getattr(importlib.import_module(f"cvpo_jax.{name}"), kind) for name, kind in completion.OPTIONS.items()
-    }
-    assert kinds == COMMANDS
-    assert set(ON_EXPERIMENTS) == completion.ON_EXPERIMENTS
-    assert set(cli.commands()) == set(COMMANDS)
 
 
 def test_an_environment_that_does_not_fit_is_status_2(capsys):
