@@ -5,35 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 from tyro.conf import Positional, arg
 
 from cvpo_jax import cli
 from cvpo_jax.config import ConfigError, EnvConfig
-from cvpo_jax.config.sections import Backend
+from envs.check_request import Request
 
 
 @dataclass(frozen=True)
-class CheckOptions:
+class CheckOptions(Request):
     """Tell what fits and what does not before anyone trains on an environment, a line each."""
 
     id: Annotated[str, Positional, arg(metavar="ID")]
-    """module:Name, or the id of a task."""
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments of the function Name."""
-    folder: str | None = None
-    """The folder the module lies in, if not this one."""
-    backend: Backend | None = None
-    """Of a task: the port, or the original."""
-    episode_length: int | None = None
-    """Steps of an episode; None: as the environment says."""
-    action_bound: float | None = None
-    """Bound on actions that have none."""
-    observation_key: str | None = None
-    """The entry of dictionary observations that is used."""
 
 
 def command(arguments: Sequence[str]) -> None:
@@ -44,7 +31,7 @@ def command(arguments: Sequence[str]) -> None:
     begin_rehearsal(EnvConfig(id=options.id, kwargs=options.kwargs, folder=options.folder))
     from envs import check
 
-    if not check.check(check.Request(**vars(options))):
+    if not check.check(options):
         raise ConfigError(f"{options.id} cannot be trained on yet: do what the line above says, and check again")
 
 

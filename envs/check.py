@@ -12,7 +12,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -22,6 +22,7 @@ import envs
 from envs import own
 from envs.adapters.source import Source
 from envs.base import VectorEnv
+from envs.check_request import Request
 
 NUM_ENVS = 4
 MIN_STEPS, MAX_STEPS = 250, 2000  # of each environment: at least 1,000 in all, and a whole episode unless it is long
@@ -35,19 +36,6 @@ _KINDS = {
 
 class _UnfitError(Exception):
     """What does not fit, in one line with the remedy."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """Which environment to check, and what is chosen about it, as in `envs.make_vector`."""
-
-    id: str
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    folder: str | None = None
-    backend: str | None = None
-    episode_length: int | None = None
-    action_bound: float | None = None
-    observation_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -234,7 +222,7 @@ def _command(request: Request, cost: float) -> str:
     if request.backend:
         words += ["--env.backend", request.backend]
     if request.kwargs:
-        words += ["--env.kwargs", json.dumps(request.kwargs)]
+        words += ["--env.kwargs", json.dumps(dict(request.kwargs))]
     for name in ("folder", "episode_length", "action_bound", "observation_key"):
         if (value := getattr(request, name)) is not None:
             words += [f"--env.{name}", f"{value}"]
