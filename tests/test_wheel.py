@@ -133,6 +133,32 @@ def test_an_environment_is_checked_under_any_name_of_the_command(words, site, pr
     assert done.stdout.splitlines()[-1].startswith("train: python -m cvpo_jax.run --env.id tank:Tank --env.folder")
 
 
+@pytest.mark.slow  # it installs all dependencies anew
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_later_pythons_install_it_and_check_an_environment(version, wheel, tmp_path):
+    """Without the lock, whose packages are Python 3.11's: with what the index gives for this version."""
+    python = shutil.which(f"python{version}")
+    # The stand-ins of version managers are there without the Python that they stand for.
+    if python is None or subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip(f"there is no Python {version}")
+    subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
+    programs = tmp_path / "venv" / "bin"
+    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def said(*words: str | Path) -> subprocess.CompletedProcess:
+        return subprocess.run(words, cwd=tmp_path, env=outside, capture_output=True, text=True, check=False)
+
+    installed = said(programs / "pip", "install", "--quiet", f"{wheel}[gymnasium]")
+    if installed.returncode:
+        pytest.skip(f"its dependencies cannot be installed: {installed.stderr.strip().splitlines()[-1]}")
+    assert said(programs / "python", "-c", "import cvpo_jax.envs; cvpo_jax.train").returncode == 0
+    assert "usage: cvpo COMMAND" in said(programs / "cvpo", "--help").stdout
+    assert said(programs / "cvpo", "init", "mine").returncode == 0
+    tank = ("tank:Tank", "--folder", "mine/experiments/own", "--episode_length=50")
+    done = said(programs / "cvpo", "check", *tank)
+    assert done.returncode == 0 and "train: " in done.stdout, done.stdout + done.stderr
+
+
 def test_copied_experiments_know_one_another_and_the_environments(site, project):
     cvpo = str(site / "bin" / "cvpo")
     for name in ("gpu/point_goal.py", "paper/car_goal.py", "few_steps/point_button.py"):
