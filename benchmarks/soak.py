@@ -30,10 +30,9 @@ class Sample:
 
     minutes: float
     memory_mib: float
-    """Resident memory of the training process: what it allocated. Pages of mapped files, which come and go as the system
-    likes, are not counted."""
+    """Resident memory of the training process."""
     workers_memory_mib: float
-    """The same of all its worker processes together."""
+    """Resident memory of all its worker processes, shared pages counted in each."""
     open_files: int
     threads: int
     processes: int
@@ -93,8 +92,8 @@ def _sample(process: int, run_dir: Path, minutes: float, evaluations: int) -> Sa
     status = {each: _status(each) for each in (process, *workers)}
     return Sample(
         minutes=round(minutes, 2),
-        memory_mib=round(status[process]["RssAnon"] / 1024, 1),
-        workers_memory_mib=round(sum(status[each]["RssAnon"] for each in workers) / 1024, 1),
+        memory_mib=round(status[process]["VmRSS"] / 1024, 1),
+        workers_memory_mib=round(sum(status[each]["VmRSS"] for each in workers) / 1024, 1),
         open_files=sum(len(list(Path(f"/proc/{each}/fd").iterdir())) for each in status),
         threads=sum(of["Threads"] for of in status.values()),
         processes=len(status),
@@ -106,7 +105,7 @@ def _sample(process: int, run_dir: Path, minutes: float, evaluations: int) -> Sa
 def _status(process: int) -> dict[str, int]:
     """Kilobytes of resident memory and number of threads, as the kernel tells them."""
     rows = (line.split() for line in Path(f"/proc/{process}/status").read_text().splitlines())
-    return {row[0].rstrip(":"): int(row[1]) for row in rows if row and row[0] in ("RssAnon:", "Threads:")}
+    return {row[0].rstrip(":"): int(row[1]) for row in rows if row and row[0] in ("VmRSS:", "Threads:")}
 
 
 def _descendants(process: int) -> list[int]:

@@ -1,7 +1,8 @@
 """What orbax and TensorStore print of checkpoints that cannot be read or written, kept from the terminal.
 
 They pass one error on, which becomes one line, and print tracebacks besides, from threads of their own: of that error
-as it travels through them, and of all that fail together with it.
+as it travels through them, and of all that fail together with it. Where the disk is busy they also warn of every second
+that a checkpoint takes, which nobody need do anything about.
 """
 
 import functools
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def quiet_checkpoints() -> None:
     """Leave out those tracebacks in this process, from now on: some come after the error was passed on."""
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    absl_logging.get_absl_logger().addFilter(_is_no_error_of_orbax)
+    absl_logging.get_absl_logger().addFilter(_is_worth_reading)
     usual = sys.unraisablehook
 
     def show(found: "UnraisableHookArgs") -> None:
@@ -30,5 +31,9 @@ def quiet_checkpoints() -> None:
     sys.unraisablehook = show
 
 
-def _is_no_error_of_orbax(record: logging.LogRecord) -> bool:
-    return "/orbax/" not in record.pathname or record.levelno < logging.ERROR
+def _is_worth_reading(record: logging.LogRecord) -> bool:
+    """Whether it is no error of orbax's, which are told in a line of our own, nor its warning of a slow disk."""
+    of_orbax = "/orbax/" in record.pathname
+    return not of_orbax or (
+        record.levelno < logging.ERROR and not str(record.msg).startswith("Waiting for previous save")
+    )

@@ -1,10 +1,12 @@
 """Which checkpoints are kept, which is the best, and what is said where one is missing."""
 
+import logging
 import random
 import re
 
 import jax.numpy as jnp
 import pytest
+from absl import logging as absl_logging
 
 from cvpo_jax.runs import checkpoint
 from cvpo_jax.runs.checkpoint import Checkpoint, CheckpointError
@@ -134,3 +136,18 @@ def test_reading_changes_nothing(tmp_path):
     with checkpoint.open_checkpoints(tmp_path, writing=True):
         pass
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["1"], "a writer clears what a kill left"
+
+
+def test_of_orbaxs_messages_neither_errors_nor_a_busy_disk_reach_the_terminal(tmp_path, caplog):
+    """Errors become a line of ours, and a disk that is busy for a second is nobody's business."""
+    orbax, other = (f"/site-packages/{name}/file.py" for name in ("orbax", "brax"))
+    logger = absl_logging.get_absl_logger()
+    with checkpoint.open_checkpoints(tmp_path, writing=True):
+        for level, path, text in (
+            (logging.ERROR, orbax, "failed"),
+            (logging.WARNING, orbax, "Waiting for previous save to complete took %f seconds."),
+            (logging.WARNING, orbax, "another"),
+            (logging.ERROR, other, "of another"),
+        ):
+            logger.handle(logger.makeRecord("absl", level, path, 1, text, (), None))
+    assert [record.msg for record in caplog.records] == ["another", "of another"]
