@@ -61,7 +61,9 @@ $(SITE)/.installed: docs/requirements.txt
 docs-site: $(SITE)/.installed ## build the documentation as a site, in site/; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict $(ARGS)
 
-test: install gl browser lint types ## lint, types and tests; ARGS="-m slow" for the long ones
+# mypy fills one core for a minute: what else comes before the tests runs beside it.
+test: ## lint, types and tests; ARGS="-m slow" for the long ones
+	@$(MAKE) --no-print-directory -j2 --output-sync=target install gl browser lint types
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 # Pictures of the genuine environment need an offscreen GL library; without one those tests skip.
@@ -73,7 +75,7 @@ gl:
 	else echo "No offscreen GL library: rendering tests skip. Remedy: apt-get install libegl1 libgl1-mesa-dri"; fi
 
 # Pages are tried in a headless browser, which takes less than a minute to install; without one those tests skip.
-browser:
+browser: | gl
 	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium) \
