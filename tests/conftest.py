@@ -7,8 +7,10 @@ Nearly all of the suite's time is compiling, so that programs are compiled with 
 marked `optimized`: tests/README.md.
 """
 
+import gc
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ os.environ["JAX_PLATFORMS"] = os.environ.get(GPU_TESTS_WANTED, "cpu")
 os.environ.setdefault(
     "XLA_FLAGS",
     f"--xla_force_host_platform_device_count={FORCED_DEVICES} --xla_cpu_multi_thread_eigen=false"
-    " --xla_cpu_use_fusion_emitters=false",
+    " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
 if os.environ["JAX_PLATFORMS"] == "cpu":
     os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
@@ -31,6 +33,9 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "cvpo_jax" / "jax
 # Processes that tests start find the helpers, too.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "helpers"), os.environ.get("PYTHONPATH", "")])
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+# Tracing makes millions of objects that live on: looking for garbage after every 700 takes a twentieth of the time.
+gc.set_threshold(50_000)
 
 choose_renderer()
 
@@ -71,11 +76,26 @@ def get_config():
 
 
 @pytest.fixture(scope="session")
-def tiny_experiment(tmp_path_factory) -> Path:
-    """Return an experiment that compiles and trains in seconds: 208 steps of warm-up, then epochs of 512."""
+def tiny_experiment(tmp_path_factory) -> Iterator[Path]:
+    """Return an experiment that compiles and trains in seconds: 208 steps of warm-up, then epochs of 512.
+
+    Trainings of equal configuration in this process share a trainer, since tracing one takes longer than such a run.
+    """
+    from cvpo_jax.training import train, trainer
+
     path = tmp_path_factory.mktemp("experiments") / "tiny.py"
     path.write_text(TINY)
-    return path
+    made: dict = {}
+
+    def build(config):
+        key = replace(config, run_dir=None).to_json(), trainer.make_env
+        if key not in made:
+            made[key] = trainer.build(config)
+        return replace(made[key], config=config.validate().complete())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "build", build)
+        yield path
 
 
 @pytest.fixture(scope="session")
