@@ -14,12 +14,16 @@ from cvpo_jax.experience.evaluation import make_evaluation
 
 NUM_ENVS = 32
 LIMIT = 6.0
+MOST_ITERATIONS = 8000
 
 
-def solve(env: ToyEnv, algo: AlgoConfig, updates: int, seed: int = 0):
-    """Train on `env` with two updates a step of all environments, from the networks of `seed`; returns the state."""
+def solve(env: ToyEnv, algo: AlgoConfig, updates: int, seed: int = 0, *, of: int | None = None):
+    """Train on `env` with two updates a step of all environments, from the networks of `seed`; returns the state.
+
+    These are the first updates of a training of `of`. Equal problems, options and `of` share one compiled program.
+    """
     # As long a share of the training for each part as a training of so many updates has.
-    paced = Config(train=TrainConfig(steps=256 * updates, updates_per_step=1 / 256)).complete()
+    paced = Config(train=TrainConfig(steps=256 * (of or updates), updates_per_step=1 / 256)).complete()
     if algo.unconstrained_updates is None:
         algo = replace(algo, unconstrained_updates=paced.algo.unconstrained_updates)
     static = StaticConfig.from_config(
@@ -33,7 +37,15 @@ def solve(env: ToyEnv, algo: AlgoConfig, updates: int, seed: int = 0):
     state = init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(seed))
     collector = rollout.start(env, 200, jax.random.PRNGKey(1))
     state, collector, _ = rollout.collect(env, state, collector, steps=20, random=True, axis_name=None)
+    keys = jax.random.split(jax.random.PRNGKey(2), MOST_ITERATIONS)
+    assert updates // 2 <= MOST_ITERATIONS
+    return run(type(env), env.num_envs, env.unit, updates // 2, keys, state, collector)
 
+
+@partial(jax.jit, static_argnums=(0, 1))
+def run(kind: type[ToyEnv], num_envs: int, unit, iterations, keys, state, collector):
+    """The state after `iterations` steps of all environments, each with two updates."""
+    env, algo = kind(num_envs, unit), state.static.algo
     draw = partial(
         replay.sample,
         batch_size=algo.batch_size,
@@ -42,19 +54,16 @@ def solve(env: ToyEnv, algo: AlgoConfig, updates: int, seed: int = 0):
         recent_rows=20,
     )
 
-    def iteration(carry, key):
+    def iteration(index, carry):
         state, collector = carry
         state, collector, _ = rollout.collect(env, state, collector, steps=1, random=False, axis_name=None)
 
         def learn(state, key):
             return update(state, draw(collector.replay, key, gamma=state.hyperparameters.gamma))
 
-        state, metrics = jax.lax.scan(learn, state, jax.random.split(key))
-        return (state, collector), metrics
+        return jax.lax.scan(learn, state, jax.random.split(keys[index]))[0], collector
 
-    run = jax.jit(lambda carry: jax.lax.scan(iteration, carry, jax.random.split(jax.random.PRNGKey(2), updates // 2)))
-    (state, _), _ = run((state, collector))
-    return state
+    return jax.lax.fori_loop(0, iterations, iteration, (state, collector))[0]
 
 
 def evaluate(env: ToyEnv, state, *, stochastic: bool) -> tuple[float, float]:

@@ -28,11 +28,13 @@ class ToyEnv:
     num_constraints = 1
     reward_scale = 1.0
 
-    def __init__(self, num_envs: int) -> None:
+    def __init__(self, num_envs: int, unit: float = 1.0) -> None:
         self.num_envs = num_envs
+        self.unit = unit
+        """Of costs."""
 
     def outcome(self, place: jax.Array, action: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Next place, reward and cost, each `[N]`."""
+        """Next place, reward and cost before its unit, each `[N]`."""
         raise NotImplementedError
 
     def reset(self, key: jax.Array) -> State:
@@ -51,7 +53,7 @@ class ToyEnv:
             pipeline_state=ToyState(place, time),
             obs=self._observe(place),
             reward=reward,
-            info={"cost": cost[:, None], "truncation": over},
+            info={"cost": self.unit * cost[:, None], "truncation": over},
         )
 
     def _observe(self, place: jax.Array) -> jax.Array:
@@ -59,14 +61,10 @@ class ToyEnv:
 
 
 class Bandit(ToyEnv):
-    """One state; reward a, cost (a + 1) / 2 in some unit. At limit L of T = 20 steps the best action is 2 L / T - 1."""
-
-    def __init__(self, num_envs: int, unit: float = 1.0) -> None:
-        super().__init__(num_envs)
-        self.unit = unit
+    """One state; reward a, cost (a + 1) / 2. At limit L of T = 20 steps the best action is 2 L / T - 1."""
 
     def outcome(self, place, action):
-        return jnp.zeros_like(place), action, self.unit * (action + 1) / 2
+        return jnp.zeros_like(place), action, (action + 1) / 2
 
 
 class Chain(ToyEnv):
