@@ -1,6 +1,7 @@
 """The training loop on an environment that goes wrong, and on several devices."""
 
 from dataclasses import replace
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -53,10 +54,18 @@ def test_a_number_that_is_not_finite_stops_training_before_it_is_saved(tmp_path,
     assert all(np.all(np.isfinite(x)) for x in jax.tree.leaves(state))
 
 
+@cache
+def bandits(count, placement=CONFIG.train.placement):
+    """The trainer on so many devices, compiled once for all tests of the group."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
+        return trainer.build(replace(CONFIG, train=replace(CONFIG.train, devices=count, placement=placement)))
+
+
+@pytest.mark.xdist_group("bandits")
 @pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
-def test_replicas_stay_bit_identical(count, monkeypatch):
-    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
-    built = trainer.build(replace(CONFIG, train=replace(CONFIG.train, devices=count)))
+def test_replicas_stay_bit_identical(count):
+    built = bandits(count)
     state, collector = built.start(jax.random.PRNGKey(0))
     before = jax.device_get(devices.first(state).actor)
     state, collector, _ = built.warmup(state, collector)
@@ -72,23 +81,21 @@ def test_replicas_stay_bit_identical(count, monkeypatch):
     assert not np.allclose(actions[0], actions[1]), "devices must explore differently"
 
 
+@pytest.mark.xdist_group("bandits")
 @pytest.mark.parametrize("count", [2, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 4))])
-def test_either_placement_gives_the_same_bits(count, monkeypatch):
-    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
-
+def test_either_placement_gives_the_same_bits(count):
     def trained(placement):
-        train = replace(CONFIG.train, devices=count, placement=placement)
-        built = trainer.build(replace(CONFIG, train=train))
+        built = bandits(count, placement)
         parts = built.warmup(*built.start(jax.random.PRNGKey(0)))[:2]
         return jax.device_get(jax.block_until_ready(built.epoch(*parts)))
 
     jax.tree.map(np.testing.assert_array_equal, trained("pmap"), trained("shard_map"))
 
 
-def test_the_epoch_is_compiled_once(monkeypatch):
+@pytest.mark.xdist_group("bandits")
+def test_the_epoch_is_compiled_once():
     """What an epoch returns is laid out as what it was given: anything else would compile it a second time."""
-    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
-    built = trainer.build(replace(CONFIG, train=replace(CONFIG.train, devices=2)))
+    built = bandits(2)
     state, collector = built.start(jax.random.PRNGKey(0))
     result = jax.eval_shape(built.epoch, state, collector)[:2]
 
