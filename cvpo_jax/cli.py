@@ -232,8 +232,8 @@ def console() -> NoReturn:
         leave(0)
     if first in ("", *HELP):
         listed = "\n".join(f"  {each:<10} {purpose}" for each, purpose in known.items())
-        print(f"usage: cvpo COMMAND ...\n\n{listed}\n\ncvpo COMMAND --help lists a command's options")
-        leave(0 if first else WRONG)
+        shown = f"usage: cvpo COMMAND ...\n\n{listed}\n\ncvpo COMMAND --help lists a command's options"
+        leave(main(lambda _: print(shown)) or (0 if first else WRONG))
     if name not in known:
         leave(_say(f"error: there is no command {first}; the commands are {', '.join(known)}", WRONG))
     module: Any = importlib.import_module(f"cvpo_jax.{name}")

@@ -240,6 +240,16 @@ def test_the_console_script_lists_all_commands(arguments, status):
     assert all(line.split(maxsplit=1)[1] for line in done.stdout.splitlines() if line.startswith("  "))
 
 
+def test_the_list_of_commands_may_be_cut_off():
+    """As by `head`, which closes the pipe."""
+    code = "import sys; sys.argv = ['cvpo', '--help']; from cvpo_jax import cli; cli.console()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_console_script_runs_the_command_of_a_name(tmp_path):
     assert console("fly").stderr.startswith("error: there is no command fly; the commands are bench, check,")
     assert console("--version").stdout == f"cvpo_jax {__version__}\n"
