@@ -78,9 +78,10 @@ def watch(process: "subprocess.Popen[bytes]", run_dir: Path, seconds: float) -> 
 
 def growth(samples: Sequence[Sample]) -> dict[str, float]:
     """What each number gained per hour after the first tenth of the time: the slope of the line through its samples."""
-    late = [sample for sample in samples if sample.minutes >= samples[-1].minutes / 10]
-    if len(late) < 2:
+    if len(samples) < 2:
         return {}
+    begin, end = samples[0].minutes, samples[-1].minutes
+    late = [sample for sample in samples if sample.minutes >= begin + (end - begin) / 10]
     hours = [sample.minutes / 60 for sample in late]
     names = [field.name for field in fields(Sample) if field.name != "minutes"]
     return {name: float(np.polyfit(hours, [getattr(sample, name) for sample in late], 1)[0]) for name in names}

@@ -8,6 +8,7 @@ that a checkpoint takes, which nobody need do anything about.
 import functools
 import logging
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from absl import logging as absl_logging
@@ -21,6 +22,8 @@ def quiet_checkpoints() -> None:
     """Leave out those tracebacks in this process, from now on: some come after the error was passed on."""
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     absl_logging.get_absl_logger().addFilter(_is_worth_reading)
+    # What orbax did not come to after a write had failed.
+    warnings.filterwarnings("ignore", r"coroutine '\w*CheckpointHandler\.\w+' was never awaited", RuntimeWarning)
     usual = sys.unraisablehook
 
     def show(found: "UnraisableHookArgs") -> None:
