@@ -23,7 +23,7 @@ def quiet_checkpoints() -> None:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     absl_logging.get_absl_logger().addFilter(_is_worth_reading)
     # What orbax did not come to after a write had failed.
-    warnings.filterwarnings("ignore", r"coroutine '\w*CheckpointHandler\.\w+' was never awaited", RuntimeWarning)
+    warnings.filterwarnings("ignore", r"coroutine '\w*Handler\.\w+' was never awaited", RuntimeWarning)
     usual = sys.unraisablehook
 
     def show(found: "UnraisableHookArgs") -> None:
