@@ -74,9 +74,10 @@ class RenderRequest:
 
     def validate(self) -> None:
         """Raise ConfigError unless the values can be used."""
-        if bool(self.run_dir) == bool(self.policy):
-            wrong = "both were given" if self.policy else "neither was given"
-            raise ConfigError(f"RUN_DIR or --policy names what to draw: {wrong}")
+        if not (self.run_dir or self.policy):
+            raise ConfigError("RUN_DIR is missing; --help lists all options")
+        if self.run_dir and self.policy:
+            raise ConfigError(f"--policy is {self.policy}: it stands in place of {self.run_dir}; leave one of them out")
         if self.policy and self.step is not None:
             raise ConfigError(f"--step is {self.step}: an exported policy, --policy, is of one step; leave it out")
         for name, minimum in (("episodes", 1), ("steps", 1), ("every", 1), ("size", 64)):

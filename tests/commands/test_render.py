@@ -133,8 +133,8 @@ def test_an_exported_policy_of_the_checkout(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "RUN_DIR or --policy names what to draw: neither was given"),
-        (["runs/x", "--policy", "point_goal"], "RUN_DIR or --policy names what to draw: both were given"),
+        ([], "RUN_DIR is missing; --help lists all options"),
+        (["runs/x", "--policy", "point_goal"], "--policy is point_goal: it stands in place of runs/x"),
         (["--policy", "point_goal", "--step", 7], "--step is 7: an exported policy, --policy, is of one step"),
         (["--policy", "point_gaol"], "--policy is point_gaol: neither a file that export wrote"),
     ],
