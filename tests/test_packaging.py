@@ -139,3 +139,11 @@ def test_everything_declared_is_imported():
 
 def test_envs_knows_nothing_of_the_algorithm():
     assert not {name.split(".")[0] for name in imported("envs")} & {"cvpo_jax", "experiments"}
+
+
+@pytest.mark.xdist_group("seen")
+def test_groups_of_tests_are_seen(request):
+    """What a group compiles is compiled twice where pytest and pytest-xdist do not understand each other."""
+    if not hasattr(request.config, "workerinput"):
+        pytest.skip("run by one process")
+    assert request.node.nodeid.endswith("@seen")
