@@ -30,7 +30,7 @@ def check(tmp_path, first, stride):
 
 
 def test_a_full_disk_loses_nothing(tmp_path):
-    saved = check(tmp_path, 3, 60)
+    saved = check(tmp_path, 3, 90)
     assert {tuple(steps) for steps in saved} == {(), (128,)}
 
 

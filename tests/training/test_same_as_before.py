@@ -1,7 +1,10 @@
 """A short training gives the numbers it gave before the modules moved and the layers got their names.
 
 The recording holds fresh networks of that version and what came of them. Weights are drawn by the names of layers, so
-that fresh ones differ today; started from the recorded ones, everything else has to be what it was.
+that fresh ones differ today; started from the recorded ones, everything else has to be what it was. Slow, since it
+compiles a program of its own with all optimizations; for whoever moves code and means to change no number:
+
+    python -m pytest -n 0 -m slow tests/training/test_same_as_before.py
 """
 
 import jax
@@ -38,6 +41,7 @@ def weights(recorded: dict[str, np.ndarray], network: str, names: dict[str, str]
     return {"params": layers if network == "actor" else {"ensemble": layers}}
 
 
+@pytest.mark.slow
 @pytest.mark.optimized
 def test_a_short_training_gives_the_numbers_of_before(recorded, tiny_experiment, monkeypatch):
     monkeypatch.setattr("envs.staggering._ORDER", range(1, 17))  # the phases side by side, as they were
