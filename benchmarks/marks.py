@@ -10,20 +10,20 @@ method are one population without checkpoints. `--table` trains nothing and writ
 
 import argparse
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from logged import logged
 from marks_table import page
 from marks_tasks import METHODS, RESULTS, ROOT, TASKS, Entry, ended, entries, folder_of
 
 from cvpo_jax.runs.comparison.records import read_record
 from cvpo_jax.runs.directory import load_config
 
-EXPERIMENT = "experiments/point_goal.py"
+EXPERIMENT = str(ROOT / "experiments" / "point_goal.py")
 PAGE = ROOT / "docs" / "lab" / "marks.md"
 
 
@@ -60,11 +60,8 @@ def train(job: Job, folder: Path, populations: bool) -> None:
     """Train a job to its end in a process of its own, its output in a log, and store what it came to."""
     run_dir = folder / job.name
     log = run_dir.with_suffix(".log")
-    log.parent.mkdir(parents=True, exist_ok=True)
     command = population_command(job) if populations else run_command(job, run_dir)
-    with log.open("a") as file:
-        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False, cwd=ROOT).returncode
-    stored = code == 0 and (populations or store(job, run_dir))
+    stored = logged(command, log) and (populations or store(job, run_dir))
     print(f"{job.name}: {'stored' if stored else f'not finished, see {log}'}", flush=True)
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from marks_tasks import METHODS, TASKS, Entry, Task
 
-from cvpo_jax.runs.comparison.estimates import COVERAGE, RESAMPLES, Estimate, over_runs, student
+from cvpo_jax.runs.comparison.estimates import COVERAGE, RESAMPLES, Estimate, mean_text, over_runs
 from cvpo_jax.runs.comparison.figures import Summary, summarize
 
 LAST = 5
 """Evaluations at the end that return and cost are pooled over."""
 LIMIT = 25.0
+FEWEST = 3
+"""Seeds of both methods that a task needs to count over tasks: of one seed a bootstrap tells no spread."""
 HEAD = ("task", "method", "seeds", "return", "cost", "over", "excess", "safe after", "best published", "mark")
 
 INTRODUCTION = """# All tasks
@@ -62,8 +64,8 @@ def _rows(task: Task) -> list[tuple[str, ...]]:
                     task.id if first else "",
                     METHODS[method].label,
                     str(len(runs)),
-                    _interval(returns),
-                    _interval(costs),
+                    mean_text(returns),
+                    mean_text(costs),
                     f"{statistics.fmean(run.figures['train_over_limit'] for run in runs):.2f}",
                     f"{statistics.fmean(run.figures['train_excess'] for run in runs):.1f}",
                     _safe(runs),
@@ -76,13 +78,6 @@ def _rows(task: Task) -> list[tuple[str, ...]]:
 
 def _summaries(task: str, method: str) -> list[Summary]:
     return [summarize(record, LAST) for _, record in sorted(Entry(task, method).stored().items())]
-
-
-def _interval(values: Sequence[float]) -> str:
-    if len(values) == 1:
-        return f"{values[0]:.1f}"
-    estimate = student(values)
-    return f"{estimate.value:.1f} ± {estimate.half:.1f}"
 
 
 def _safe(runs: Sequence[Summary]) -> str:
@@ -106,17 +101,20 @@ def _mark(task: Task, returns: Sequence[float], costs: Sequence[float]) -> str:
 
 def _aggregate() -> str:
     """Both algorithms over the tasks that each was trained on, as Agarwal et al. (2021, arXiv 2108.13264) aggregate."""
-    both = [task for task in TASKS if task.unconstrained and all(_summaries(task.id, m) for m in ("cvpo", "sac_lag"))]
+    methods = ("cvpo", "sac_lag")
+    known = [task for task in TASKS if task.unconstrained]
+    both = [task for task in known if min(len(_summaries(task.id, method)) for method in methods) >= FEWEST]
     if len(both) < 2:
         return ""
-    scores = {method: [_scores(task, method) for task in both] for method in ("cvpo", "sac_lag")}
+    scores = {method: [_scores(task, method) for task in both] for method in methods}
     centers = {method: over_runs([list(each) for each in found], "iqm") for method, found in scores.items()}
     chance = probability_of_improvement(scores["cvpo"], scores["sac_lag"])
     lines = [
         "## Over tasks",
         "",
-        f"Returns as a share of the unconstrained return, over the {len(both)} tasks that both were trained on and for",
-        "which it is known: interquartile mean with a 95 % interval by stratified bootstrap. Costs differ, as shown.",
+        f"Returns as a share of the unconstrained return, over the {len(both)} tasks for which it is known and both",
+        f"have {FEWEST} seeds or more: interquartile mean with a 95 % interval by stratified bootstrap. Costs differ,",
+        "as shown.",
         "",
         *(f"- {METHODS[method].label}: {_text(estimate)}" for method, estimate in centers.items()),
         f"- Probability that a run of CVPO has the higher return: {_text(chance)}",

@@ -10,19 +10,18 @@ evaluation within the limit so far.
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
+from logged import logged
 from many_seeds import prepare, run, run_dir
 
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.load import load_experiment
-from cvpo_jax.runs.comparison.estimates import student
+from cvpo_jax.runs.comparison.estimates import mean_text
 from cvpo_jax.runs.metrics import Row, read_metrics
 from cvpo_jax.runtime import compilation_cache, devices
 from cvpo_jax.sweeps.trials import override
@@ -87,11 +86,8 @@ def train_side_by_side(options: argparse.Namespace, variants: Sequence[str]) -> 
 
     def one(variant: str) -> None:
         log = options.folder / options.study.stem / f"{variant}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, __file__, str(options.study), str(options.folder), "--only", variant]
-        with log.open("w") as file:
-            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
-        print(f"{variant}: {'trained' if code == 0 else f'failed, see {log}'}", flush=True)
+        print(f"{variant}: {'trained' if logged(command, log) else f'failed, see {log}'}", flush=True)
 
     with ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(one, variants))
@@ -108,8 +104,8 @@ def table(study: Study, folder: Path) -> str:
             reached = [each for each in reached if each and each[-1]["step"] >= 0.9 * steps]
             if reached:
                 limit = trials[0].algo.cost_limit
-                cells = (_interval([each[-1][key] for each in reached]) for key in ("return_mean", "cost_mean"))
-                best = _interval([_best(each, limit) for each in reached])
+                cells = (mean_text([each[-1][key] for each in reached]) for key in ("return_mean", "cost_mean"))
+                best = mean_text([_best(each, limit) for each in reached])
                 lines.append(f"| {variant} | {steps:,} | {len(reached)} | {' | '.join(cells)} | {best} |")
     return "\n".join(lines)
 
@@ -117,16 +113,6 @@ def table(study: Study, folder: Path) -> str:
 def _best(rows: list[Row], limit: float) -> float:
     """The best return of an evaluation whose cost was within the limit; NaN where there was none."""
     return max((row["return_mean"] for row in rows if row["cost_mean"] <= limit), default=float("nan"))
-
-
-def _interval(values: list[float]) -> str:
-    """Mean and 95 % interval of the mean; a dash where a seed has no value."""
-    if np.isnan(values).any():
-        return "–"
-    if len(values) == 1:
-        return f"{values[0]:.1f}"
-    estimate = student(values)
-    return f"{estimate.value:.1f} ± {estimate.half:.1f}"
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The table of all tasks: what it takes for missing, where it looks, what it says, and that the page is up to date."""
 
 import importlib
+import shutil
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from paths import ROOT
 
 from cvpo_jax import tasks
+from cvpo_jax.runs.directory import load_config
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,21 @@ def test_a_run_that_was_stopped_is_resumed(scripts, tmp_path):
     assert words[-6:] == ["--env.id", "SafetyPointPush1-v0", "--algo.name", "sac_lag", "--train.seed", "1"]
     (tmp_path / "checkpoints" / "256000").mkdir(parents=True)
     assert marks.run_command(job, tmp_path)[-2:] == ["--resume", str(tmp_path)]
+
+
+@pytest.mark.xdist_group("tiny_run")
+def test_a_run_is_stored_once_it_has_ended(scripts, tiny_run, tmp_path, monkeypatch):
+    marks, run = scripts["marks"], shutil.copytree(tiny_run, tmp_path / "run")
+    monkeypatch.setattr(scripts["marks_tasks"], "RESULTS", tmp_path / "training")
+    monkeypatch.setattr(scripts["marks_tasks"], "ENVS", 16)
+    entry = marks.Entry("SafetyPointCircle1-v0", "cvpo")
+    assert marks.store(marks.Job(entry, (3,)), run) and list(entry.stored()) == [3]
+    (stored,) = (tmp_path / "training" / "point_circle" / "limit25" / "16envs").iterdir()
+    assert {path.name for path in stored.iterdir()} == {"config.json", "metrics.jsonl"}
+    assert load_config(stored).run_dir is None
+    metrics = run / "metrics.jsonl"
+    metrics.write_text("\n".join(metrics.read_text().splitlines()[:2]) + "\n")
+    assert not marks.store(marks.Job(entry, (3,)), run), "it was stopped"
 
 
 def test_probability_of_improvement_counts_pairs(scripts):

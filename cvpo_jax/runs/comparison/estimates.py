@@ -44,6 +44,16 @@ def student(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half, symmetric=True)
 
 
+def mean_text(values: Sequence[float]) -> str:
+    """Mean and interval in words; a dash where a value is not known, no interval of a single one."""
+    if any(math.isnan(value) for value in values):
+        return "–"
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    estimate = student(values)
+    return f"{estimate.value:.1f} ± {estimate.half:.1f}"
+
+
 def center(values: np.ndarray, statistic: Statistic, axis: int = 0) -> np.ndarray:
     """Mean or interquartile mean along `axis`; NaN where any value is."""
     if statistic == "mean":

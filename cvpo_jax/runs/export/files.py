@@ -4,7 +4,7 @@ Notation: B observations of size O, A action dimensions.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -89,6 +89,20 @@ def _to_npz(policy: PolicyArrays) -> bytes:
         **layers,  # type: ignore[arg-type]
     )
     return file.getvalue()
+
+
+def from_npz(content: Mapping[str, np.ndarray]) -> PolicyArrays:
+    """The arrays of an npz file; raises KeyError where it is none of ours."""
+    layers = range(sum(name.startswith("kernel_") for name in content))
+    return PolicyArrays(
+        observation_mean=content["observation_mean"],
+        observation_std=content["observation_std"],
+        observation_clip=float(content["observation_clip"]),
+        kernels=tuple(content[f"kernel_{index}"] for index in layers),
+        biases=tuple(content[f"bias_{index}"] for index in layers),
+        action_low=content["action_low"],
+        action_high=content["action_high"],
+    )
 
 
 def _to_stablehlo(policy: PolicyArrays) -> bytes:

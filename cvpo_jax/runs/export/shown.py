@@ -2,20 +2,19 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.sections import AlgoConfig, EnvConfig
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.checkpoint import Which
+from cvpo_jax.runs.export import files
 from cvpo_jax.runs.export.policy_arrays import PolicyArrays
 from cvpo_jax.runs.policy import Policy, load_state, make_policy
 
@@ -29,7 +28,7 @@ class ShownPolicy:
 
     name: str
     config: Config
-    """That of its run; of an exported one environment, limits and seed, all else is the default's."""
+    """That of its run; of an exported one environment and limits, all else is the default's."""
     step: int
     policy: Policy
     """From an observation `[..., O]` to an action `[..., A]` in [-1, 1]."""
@@ -65,7 +64,7 @@ def read(path: Path) -> ShownPolicy:
         card = json.loads(card_path.read_text())
         config = _config(card)
         with np.load(path) as content:
-            arrays = from_npz(content)
+            arrays = files.from_npz(content)
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise ConfigError(
             f"--policy {path} cannot be read with its model card {card_path.name} ({error}): export it again"
@@ -73,34 +72,13 @@ def read(path: Path) -> ShownPolicy:
     return ShownPolicy(path.stem, config, int(card["step"]), _unscaled(arrays))
 
 
-def from_npz(content: Mapping[str, np.ndarray]) -> PolicyArrays:
-    """The arrays of an npz file."""
-    layers = range(sum(name.startswith("kernel_") for name in content))
-    return PolicyArrays(
-        observation_mean=content["observation_mean"],
-        observation_std=content["observation_std"],
-        observation_clip=float(content["observation_clip"]),
-        kernels=tuple(content[f"kernel_{index}"] for index in layers),
-        biases=tuple(content[f"bias_{index}"] for index in layers),
-        action_low=content["action_low"],
-        action_high=content["action_high"],
-    )
-
-
 def _config(card: dict[str, Any]) -> Config:
     limits = card["limits"]
     algo = AlgoConfig(cost_limit=limits["cost"]) if "cost" in limits else AlgoConfig(constraints=limits)
-    config = Config(env=EnvConfig(**card["env"]), algo=algo)
-    return dataclasses.replace(config, train=dataclasses.replace(config.train, seed=card["seed"]))
+    return Config(env=EnvConfig(**card["env"]), algo=algo)
 
 
 def _unscaled(arrays: PolicyArrays) -> Policy:
     """The policy in [-1, 1], as environments take it, instead of in the units of the export."""
     ones = np.ones_like(arrays.action_low)
-    plain = dataclasses.replace(arrays, action_low=-ones, action_high=ones)
-
-    @jax.jit
-    def policy(observation: jax.Array) -> jax.Array:
-        return plain.act(jnp.asarray(observation))
-
-    return policy
+    return jax.jit(dataclasses.replace(arrays, action_low=-ones, action_high=ones).act)
