@@ -7,10 +7,11 @@ axes behind the one they sum over; so are products, since accelerators round wha
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from envs.batching.control_flow import on_accelerator
 
-_WRITTEN_OUT = 8  # terms of a sum that an accelerator computes inside the operation that needs it
+_AT_ONCE = 8  # terms of a sum that are computed inside the operation that needs it
 
 
 def aligned(constant: object, like: jax.Array, ndim: int) -> jax.Array:
@@ -65,11 +66,15 @@ def apply(matrix: jax.Array, vector: jax.Array) -> jax.Array:
 
 
 def add_up(terms: jax.Array) -> jax.Array:
-    """The sum `[...]` of `terms` `[m, ...]`, by halves; an accelerator reduces where there are many terms."""
-    if terms.shape[0] > _WRITTEN_OUT and on_accelerator():
+    """The sum `[...]` of `terms` `[m, ...]`, eight at a time; an accelerator reduces where there are many terms."""
+    if terms.shape[0] > _AT_ONCE and on_accelerator():
         return jnp.sum(terms, axis=0)
     while terms.shape[0] > 1:
-        half = terms.shape[0] // 2
-        paired = terms[:half] + terms[half : 2 * half]
-        terms = paired if 2 * half == terms.shape[0] else jnp.concatenate([paired, terms[2 * half :]])
+        parts = min(_AT_ONCE, terms.shape[0])
+        size = terms.shape[0] // parts
+        total = terms[:size]
+        for part in range(1, parts):
+            total = total + terms[part * size : (part + 1) * size]
+        rest = terms[parts * size :]
+        terms = total if rest.shape[0] == 0 else lax.optimization_barrier(jnp.concatenate([total, rest]))
     return terms[0]

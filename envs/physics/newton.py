@@ -72,30 +72,46 @@ def _rows(array: jax.Array) -> jax.Array:
     return array.reshape(-1, *array.shape[2:])
 
 
-def _with_products(system: jax.Array, left: jax.Array, right: jax.Array) -> jax.Array:
-    """`system` `[n, m]` plus the outer products of the rows of `left` `[r, n]` and `right` `[r, m]`."""
+def _used_contacts(stiffness: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The contacts `[c]` that exist in any environment in front of the others, and their number `[]`."""
+    used = jnp.any(stiffness.reshape(len(stiffness), -1) > 0, axis=1)
+    return jnp.nonzero(used, size=len(used), fill_value=0)[0], jnp.sum(used)
+
+
+def _with_products(
+    system: jax.Array, left: jax.Array, right: jax.Array, used: tuple[jax.Array, jax.Array]
+) -> jax.Array:
+    """`system` `[n, m]` plus the outer products of the rows of `left` `[r, n]` and `right` `[r, m]` that count."""
     if on_accelerator():
         return system + jnp.sum(left[:, :, None] * right[:, None], axis=0)
+    contacts, count = used
 
     def add(index: jax.Array, total: jax.Array) -> jax.Array:
-        return total + left[index][:, None] * right[index][None]
+        for row in range(6):
+            # Rows are taken one by one: XLA does not vectorize this for rows of a slice of six.
+            at = 6 * contacts[index] + row
+            total = total + left[at][:, None] * right[at][None]
+        return total
 
-    return lax.fori_loop(0, left.shape[0], add, system)
+    return lax.fori_loop(0, count, add, system)
 
 
 def solve_positive(system: jax.Array) -> jax.Array:
-    """The solution `[n]`, by Gauss-Jordan, of a positive definite `system` `[n, n + 1]` of matrix and right side."""
+    """The solution `[n]`, by Gauss-Jordan, of a positive definite `system` `[n, n + 1]` of matrix and right side.
+
+    Each step takes the first row and the first column away and puts the row last and zeros behind the right side, so
+    that every step is the same and none needs an index. Two of them share a round, as one buffer each is enough then.
+    """
     size = system.shape[0]
-    order = jnp.arange(size).reshape(-1, *(1,) * (system.ndim - 2))
 
-    def column(index: jax.Array, system: jax.Array) -> jax.Array:
-        row = lax.dynamic_index_in_dim(system, index, 0, keepdims=False)
-        factor = lax.dynamic_index_in_dim(system, index, 1, keepdims=False)
-        inverse = 1 / lax.dynamic_index_in_dim(row, index, 0, keepdims=False)
-        factor = jnp.where(order == index, 1 - inverse, factor * inverse)
-        return system - factor[:, None] * row[None]
+    def eliminate(system: jax.Array) -> jax.Array:
+        first = lax.optimization_barrier(system[:1] / system[0, 0])
+        rest = system[1:, 1:] - system[1:, :1] * first[:, 1:]
+        rows = jnp.concatenate([rest, first[:, 1:]])
+        return lax.optimization_barrier(jnp.concatenate([rows, jnp.zeros_like(rows[:, :1])], axis=1))
 
-    return repeat(size, column, system)[:, size]
+    system = repeat(size // 2, lambda _, system: eliminate(eliminate(system)), system)
+    return (eliminate(system) if size % 2 else system)[:, 0]
 
 
 def _line_search(edges: jax.Array, run: jax.Array, slope: jax.Array, curve: jax.Array, idle: jax.Array) -> jax.Array:
@@ -157,7 +173,7 @@ def minimize(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
         active = (edges < 0).astype(edges.dtype)
         left, right = _rows(jacobian), _rows(_columns(active, edges, jacobian))
         system = jnp.concatenate([mass, state.pull[:, None]], axis=1)
-        direction = -solve_positive(_with_products(system, left, right))
+        direction = -solve_positive(_with_products(system, left, right, used))
         push, rise = along(direction)
         edges, run = (_rows(_rows(side)) for side in (edges, _edges(rise)))
         slope, curve = add_up(direction * state.pull), add_up(direction * push)
@@ -171,6 +187,7 @@ def minimize(problem: Problem, start: jax.Array, iterations: int) -> jax.Array:
             done=settled,
         )
 
+    used = _used_contacts(problem.stiffness)
     pull, base = along(point)
     base = base + offset
     begin = _State(point, pull - force, base, jnp.zeros(start.shape[1:], bool))
