@@ -2,12 +2,13 @@
 
 Environment alone, collection with the policy, updates and their parts, evaluation, the whole training loop; each the
 median of several windows, compilation apart. With `--env.backend gymnasium` the worker processes are also compared with
-Safety-Gymnasium's own.
+Safety-Gymnasium's own. `--to_safe RETURN` measures what a user waits for: a policy as good as that within its limit.
 """
 
 import json
 import math
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,12 @@ class BenchOptions:
     """Only the environments, under random actions, and what resets add."""
     devices: str | None = None
     """As 1,2,4: how it scales over devices instead, each with the environments and batch that the experiment has."""
+    to_safe: float | None = None
+    """A return: how long a training takes, from its start, until it reaches that within its limit and stays there."""
+    seeds: int = 3
+    """Trainings of `to_safe`; their median counts."""
+    cold: bool = False
+    """Begin each training of `to_safe` with an empty cache of compiled programs."""
     json: bool = False
     """Print one JSON object."""
 
@@ -39,7 +46,11 @@ def command(arguments: Sequence[str]) -> None:
     options = invocation.options
     require(1 <= options.windows <= 1000, f"--windows is {options.windows}: 1 to 1000 can be measured")
     require(0 < options.seconds <= 3600, f"--seconds is {options.seconds}: a window lasts up to 3600")
+    require(1 <= options.seeds <= 1000, f"--seeds is {options.seeds}: 1 to 1000 can be trained")
     config = invocation.config()
+    if options.to_safe is not None:
+        _print_waits(invocation, options.to_safe)
+        return
     from cvpo_jax.training.own_env import with_backend
 
     config = with_backend(config)
@@ -47,6 +58,19 @@ def command(arguments: Sequence[str]) -> None:
         _print_scaling(config, options, options.devices)
     else:
         _print_speed(config, options)
+
+
+def _print_waits(invocation: cli.Invocation[BenchOptions], least_return: float) -> None:
+    """Train until the policies are good and safe, and print how long that takes; a seed at a time on the way."""
+    from cvpo_jax.profiling import to_safe
+
+    options = invocation.options
+    experiment = () if invocation.experiment is None else (str(invocation.experiment),)
+    waits = []
+    for wait in to_safe.measure_waits((*experiment, *invocation.overrides), least_return, options.seeds, options.cold):
+        waits.append(wait)
+        print(f"{len(waits)} of {options.seeds} seeds done", file=sys.stderr)
+    print(json.dumps(to_safe.report(waits, least_return)) if options.json else to_safe.table(waits, least_return))
 
 
 def _print_scaling(config: Config, options: BenchOptions, counts: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cvpo_jax.algorithm import mstep, networks, update
+from cvpo_jax.algorithm import mstep, networks, sac_lag, update
 from cvpo_jax.algorithm.gaussian import stratified_noise
 from cvpo_jax.algorithm.state import Batch, KLMultipliers, TrainState
 from cvpo_jax.config import Config
@@ -62,7 +62,8 @@ def measure_experiment(config: Config, window: Window) -> tuple[list[Measurement
     carry = (state, collector.key, collector.replay)
     results.append(run("update", "updates/s", trainer.epoch_updates, loops.update_loop(trainer), *carry)[0])
     batch, values = _example(trainer, replica, devices.first(collector))
-    for name, part in _parts(batch, values).items():
+    parts = _parts_of_sac_lag(batch) if config.algo.name == "sac_lag" else _parts(batch, values)
+    for name, part in ({"critics": _update_critics(batch)} | parts).items():
         results.append(run(f"  {name}", "updates/s", 1, jax.jit(part), replica, key)[0])
     stored = devices.first(collector).replay
     results.append(run("  rest", "updates/s", 1, jax.jit(_rest(trainer)), replica, key, stored)[0])
@@ -97,15 +98,31 @@ def _sampled_values(state: TrainState, batch: Batch, key: jax.Array) -> jax.Arra
     return update.sampled_values(state, old, batch.policy_observation, noise)[1]
 
 
-def _parts(batch: Batch, values: jax.Array) -> dict[str, Callable]:
-    """Parts of an update on one device, each a function of state and key that returns them first.
+def _update_critics(batch: Batch) -> Callable:
+    """The critics' part of an update on one device, a function of state and key that returns them first.
 
-    Called one by one, each also pays for its dispatch (some 0.1 ms), which the whole update inside a scan does not.
+    Called by itself it also pays for its dispatch (some 0.1 ms), as other parts do; the update inside a scan does not.
     """
 
     def critics(state: TrainState, key: jax.Array) -> tuple:
         key, key_next = jax.random.split(key)
         return (update.update_critics(state, batch, key_next, None)[0], key)
+
+    return critics
+
+
+def _parts_of_sac_lag(batch: Batch) -> dict[str, Callable]:
+    """What SAC-Lagrangian's update does besides, likewise."""
+
+    def policy(state: TrainState, key: jax.Array) -> tuple:
+        key, key_samples = jax.random.split(key)
+        return (sac_lag.update_policy(state, batch, key_samples, None)[0], key)
+
+    return {"policy": policy}
+
+
+def _parts(batch: Batch, values: jax.Array) -> dict[str, Callable]:
+    """What CVPO's update does besides, likewise."""
 
     def sampled_values(state: TrainState, key: jax.Array) -> tuple:
         key, key_samples = jax.random.split(key)
@@ -121,7 +138,7 @@ def _parts(batch: Batch, values: jax.Array) -> dict[str, Callable]:
         problem = mstep.Problem(batch.policy_observation, action, jax.nn.softmax(values[0]), old, bounds)
         return update.fit_policy(state, problem, None)[0], key
 
-    return {"critics": critics, "Q of samples": sampled_values, "dual": dual, "M-step": fit}
+    return {"Q of samples": sampled_values, "dual": dual, "M-step": fit}
 
 
 def _rest(trainer: Trainer) -> Callable:
@@ -145,7 +162,7 @@ def count_flops(trainer: Trainer, state: TrainState, collector: CollectorState) 
     batch, values = _example(trainer, state, collector)
     analysis = jax.jit(update.update).lower(state, batch).compile().cost_analysis() or {}
     uncounted = 0.0
-    if trainer.chosen[0].platform == "cpu":
+    if trainer.chosen[0].platform == "cpu" and trainer.config.algo.name == "cvpo":
         uncounted = uncounted_operations(values.shape, state.static.action_size, state.static.algo.hidden)
     return float(analysis.get("flops", math.nan)) + uncounted
 

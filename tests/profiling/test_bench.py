@@ -65,6 +65,14 @@ def test_every_piece_of_an_experiment_is_measured(tiny_experiment, capsys, monke
         assert row["windows"] == 2
 
 
+def test_sac_lagrangian_has_parts_of_its_own(tiny_experiment, capsys, monkeypatch):
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    arguments = [str(tiny_experiment), "--windows", "1", "--seconds", "0.01", "--json", "--algo.name", "sac_lag"]
+    assert cli.main(bench.command, arguments) == 0
+    names = [row["name"].strip() for row in json.loads(capsys.readouterr().out)["measurements"]]
+    assert names == [*PIECES[:4], "policy", "rest", "evaluation", "training"]
+
+
 def test_the_environments_alone_are_measured(tiny_experiment, capsys, monkeypatch):
     monkeypatch.setattr(jax.config, "update", lambda *_: None)
     arguments = [str(tiny_experiment), "--windows", "1", "--seconds", "0.01", "--environment"]
