@@ -65,6 +65,7 @@ def test_every_piece_of_an_experiment_is_measured(tiny_experiment, capsys, monke
         assert row["windows"] == 2
 
 
+@pytest.mark.slow
 def test_sac_lagrangian_has_parts_of_its_own(tiny_experiment, capsys, monkeypatch):
     monkeypatch.setattr(jax.config, "update", lambda *_: None)
     arguments = [str(tiny_experiment), "--windows", "1", "--seconds", "0.01", "--json", "--algo.name", "sac_lag"]
