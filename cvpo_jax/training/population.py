@@ -135,10 +135,13 @@ class PopulationTrainer(TrialSet):
         flat = {name: np.asarray(value).ravel() for name, value in metrics.items()}
         return [{name: float(value[index]) for name, value in flat.items()} for index in range(len(self.trials))]
 
-    def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[EvaluationResult]:
-        """Evaluate each trial under its key, all at once."""
-        episodes = jax.device_get(self.evaluate(state, self.spread(keys)))
-        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), episodes)
+    def evaluation_arguments(self, state: TrainState, keys: Sequence[jax.Array]) -> tuple[TrainState, jax.Array]:
+        """All states, and the trials' keys beside them."""
+        return state, self.spread(keys)
+
+    def each_evaluation(self, episodes: EvaluationResult) -> list[EvaluationResult]:
+        """Each trial's, on the host."""
+        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), jax.device_get(episodes))
         return [jax.tree.map(lambda x, index=index: x[index], flat) for index in range(len(self.trials))]
 
     @property

@@ -1,6 +1,7 @@
 """The training loop: warm-up, then epochs, with an evaluation and a checkpoint every few of them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
@@ -12,7 +13,6 @@ import numpy as np
 from orbax.checkpoint import CheckpointManager
 
 from cvpo_jax.algorithm.state import Hyperparameters, TrainState
-from cvpo_jax.algorithm.threshold import threshold_from_limit
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runs import checkpoint, directory
@@ -23,6 +23,7 @@ from cvpo_jax.runs.recorder import Parts, Recorder, open_recorder
 from cvpo_jax.runtime import distributed
 from cvpo_jax.runtime.files import only_writer
 from cvpo_jax.runtime.interrupt import StopRequest, interruptible
+from cvpo_jax.training.announcement import announce
 from cvpo_jax.training.own_env import with_backend, with_env
 from cvpo_jax.training.reshard import reshard
 from cvpo_jax.training.timer import Timer
@@ -103,7 +104,7 @@ def train_trials(
             for run_dir, config, manager in zip(run_dirs, trials.configs, managers or [None], strict=True)
         ]
         if recorded is None:
-            _announce(recorders[0], trials, state, collector, run_dirs[0])
+            announce(recorders[0].say, trials, collector, _step(state), run_dirs[0])
         _loop(trials, recorders, Checkpoint(state, collector, seconds), stop, recorded or (lambda: None))
     return [recorder.problem for recorder in recorders]
 
@@ -152,6 +153,7 @@ def _loop(
         with timer.epoch():
             state, collector, metrics = jax.block_until_ready(trials.warmup(state, collector))
         _judge(trials, recorders, state, collector, trials.rows_of(metrics), "the warm-up")
+    compiled = _compile_evaluation(trials, recorders, state)
     epochs, done = (_step(state) - trials.warmup_steps) // trials.epoch_steps, False
     while not done and not all(recorder.problem for recorder in recorders):
         with timer.epoch():
@@ -164,6 +166,7 @@ def _loop(
         over = step >= config.scale.steps or config.train.out_of_time(timer.seconds)
         done = distributed.any_process(over or stop.requested)
         if done or epochs % config.eval.every == 0:
+            compiled.result()
             _record(trials, recorders, Checkpoint(state, collector, timer.seconds), rows, timer)
             recorded()
             # Callbacks are told in the first process alone, and all must stop together.
@@ -171,6 +174,19 @@ def _loop(
     if stop.requested:
         for recorder in recorders:
             recorder.say("stopped as asked; everything is saved")
+
+
+def _compile_evaluation(trials: TrialSet, recorders: Sequence[Recorder], state: TrainState) -> "Future[None]":
+    """Begin to compile what evaluates beside the first epochs, which leave most of a second core idle."""
+    arguments = trials.evaluation_arguments(state, _evaluation_keys(recorders, state))
+    beside = ThreadPoolExecutor(max_workers=1)
+    compiled = beside.submit(trials.compile_evaluation, arguments)
+    beside.shutdown(wait=False)
+    return compiled
+
+
+def _evaluation_keys(recorders: Sequence[Recorder], state: TrainState) -> list[jax.Array]:
+    return [recorder.evaluation_key(_step(state)) for recorder in recorders]
 
 
 def _judge(
@@ -206,39 +222,13 @@ def _record(
         "steps_per_second": timer.per_second(trials.epoch_steps),
         "updates_per_second": timer.per_second(trials.epoch_updates),
     }
-    keys = [recorder.evaluation_key(_step(content.state)) for recorder in recorders]
-    evaluations = trials.evaluations(content.state, keys)
+    evaluations = trials.evaluations(content.state, _evaluation_keys(recorders, content.state))
     shares = zip(recorders, trials.split(content.state, content.collector), evaluations, rows, strict=True)
     for recorder, (state, collector), episodes, row in shares:
         if not recorder.problem:
             recorder.judge_stored(state, episodes, _epoch(_step(state)))
         if not recorder.problem:
             recorder.record(Checkpoint(state, collector, content.seconds), episodes, rates | row)
-
-
-def _announce(
-    recorder: Recorder, trials: TrialSet, state: TrainState, collector: CollectorState, run_dir: Path
-) -> None:
-    """What is about to be done, before it takes long: task, limit and threshold, memory, devices."""
-    config, static, say = trials.config, trials.static, recorder.say
-    say(f"{config.env.id} ({config.env.backend}) on {trials.trial_devices} {trials.chosen[0].platform} device(s)")
-    for name, limit in config.algo.constraint_limits.items():
-        threshold = float(threshold_from_limit(limit, config.algo.gamma, static.episode_length))
-        say(
-            f"{name}: limit {limit:g} an episode of {static.episode_length} steps, gamma {config.algo.gamma:g}: "
-            f"threshold {threshold:.3f}"
-        )
-    scale = config.scale
-    updates = (scale.steps - scale.warmup_steps) * scale.updates_per_step
-    say(
-        f"{scale.steps:,} steps of {scale.num_envs:,} environments, an update every {1 / scale.updates_per_step:.3g}: "
-        f"{updates:,.0f} updates"
-    )
-    here = sum(x.nbytes for x in jax.tree.leaves(collector.replay)) / 2**30
-    size = here * trials.trial_devices / len(trials.chosen)
-    say(f"replay of {trials.rows * config.scale.num_envs:,} steps: {size:.3f} GiB")
-    step = _step(state)
-    say(f"going on with {run_dir} from step {step:,}" if step else f"results go to {run_dir}")
 
 
 def _step(state: TrainState) -> int:

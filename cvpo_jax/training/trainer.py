@@ -61,9 +61,13 @@ class Trainer(TrialSet):
         """Each trial's metrics."""
         return [{name: float(value[0]) for name, value in metrics.items()}]
 
-    def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[EvaluationResult]:
-        """Evaluate each trial under its key."""
-        return [self.evaluate(devices.first(state), keys[0])]
+    def evaluation_arguments(self, state: TrainState, keys: Sequence[jax.Array]) -> tuple[TrainState, jax.Array]:
+        """One replica, and the key of the only trial."""
+        return devices.first(state), keys[0]
+
+    def each_evaluation(self, episodes: EvaluationResult) -> list[EvaluationResult]:
+        """The only one."""
+        return [episodes]
 
 
 def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> VectorEnv:

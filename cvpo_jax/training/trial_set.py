@@ -83,5 +83,17 @@ class TrialSet(abc.ABC):
         """Each trial's metrics."""
 
     @abc.abstractmethod
+    def evaluation_arguments(self, state: TrainState, keys: Sequence[jax.Array]) -> tuple[TrainState, jax.Array]:
+        """What `evaluate` takes for all trials, each under its key."""
+
+    @abc.abstractmethod
+    def each_evaluation(self, episodes: EvaluationResult) -> list[EvaluationResult]:
+        """Each trial's part of what `evaluate` returns."""
+
     def evaluations(self, state: TrainState, keys: Sequence[jax.Array]) -> list[EvaluationResult]:
         """Evaluate each trial under its key."""
+        return self.each_evaluation(self.evaluate(*self.evaluation_arguments(state, keys)))
+
+    def compile_evaluation(self, arguments: tuple[TrainState, jax.Array]) -> None:
+        """Compile `evaluate` for `arguments`: JAX keeps the program for the calls to come."""
+        self.evaluate.lower(*arguments).compile()  # type: ignore[attr-defined]
