@@ -112,3 +112,13 @@ def test_a_device_draws_its_share_of_the_batch_from_the_recent_rows(built) -> No
     assert newest <= {17.0, 18.0, 19.0, 20.0}
     assert len(newest) > 1
     assert np.unique(batch.observation[:, 0]).size > 4
+
+
+def test_what_evaluates_can_be_compiled_before_it_is_called(built, monkeypatch) -> None:
+    state, _ = built.fresh()
+    keys = [jax.random.PRNGKey(0)]
+    built.compile_evaluation(built.evaluation_arguments(state, keys))
+    compiled = []
+    monkeypatch.setattr(jax._src.compiler, "compile_or_get_cached", lambda *_, **__: compiled.append(1))
+    (result,) = built.evaluations(state, keys)
+    assert not compiled and result.returns.shape == (built.config.eval.episodes,)
