@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SITE := .venv-site
 INSTALLED := $(VENV)/.installed
-EXPERIMENT ?= experiments/point_goal.py
+EXPERIMENT ?= experiments/quick/point_goal.py
 ARGS ?=
 JOBS ?= 2
 export JAX_COMPILATION_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cvpo_jax/jax
@@ -24,18 +24,20 @@ $(BIN)/python:
 	  { echo "$(PYTHON) is older than Python 3.11: run make install PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# --no-deps: the lock is complete, and pip's resolver refuses safety-gymnasium's pins.
+# --no-deps: the lock is complete, and pip's resolver refuses safety-gymnasium's pins. --no-compile: Python compiles what it imports, which
+# is a fraction of it, on the way.
 $(INSTALLED): requirements.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: install ## train: EXPERIMENT=experiments/point_goal.py ARGS="--section.option value"
+run: install ## train, within minutes unless EXPERIMENT=experiments/point_goal.py; ARGS="--section.option value"
 	$(BIN)/python -m cvpo_jax.run $(EXPERIMENT) $(ARGS)
 
 gpu: install ## add what JAX needs on an NVIDIA GPU to .venv
 	$(BIN)/python -m pip install --quiet "jax[cuda13]==$$($(BIN)/python -c 'import jax; print(jax.__version__)')"
 
+bench: EXPERIMENT = experiments/point_goal.py
 bench: install ## measure steps per second of EXPERIMENT
 	$(BIN)/python -m cvpo_jax.bench $(EXPERIMENT) $(ARGS)
 

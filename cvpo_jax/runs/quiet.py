@@ -1,8 +1,8 @@
 """What orbax and TensorStore print of checkpoints that cannot be read or written, kept from the terminal.
 
 They pass one error on, which becomes one line, and print tracebacks besides, from threads of their own: of that error
-as it travels through them, and of all that fail together with it. Where the disk is busy they also warn of every second
-that a checkpoint takes, which nobody need do anything about.
+as it travels through them, and of all that fail together with it. They also warn where nobody need do anything: of every
+second that a checkpoint takes on a busy disk, and of what a writer that failed left behind, which they then remove.
 """
 
 import functools
@@ -15,6 +15,8 @@ from absl import logging as absl_logging
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
+
+_IDLE_WARNINGS = ("Waiting for previous save", "Attempted to create temporary directory")
 
 
 @functools.cache
@@ -35,8 +37,6 @@ def quiet_checkpoints() -> None:
 
 
 def _is_worth_reading(record: logging.LogRecord) -> bool:
-    """Whether it is no error of orbax's, which are told in a line of our own, nor its warning of a slow disk."""
+    """Whether it is no error of orbax's, which are told in a line of our own, nor a warning that asks for nothing."""
     of_orbax = "/orbax/" in record.pathname
-    return not of_orbax or (
-        record.levelno < logging.ERROR and not str(record.msg).startswith("Waiting for previous save")
-    )
+    return not of_orbax or (record.levelno < logging.ERROR and not str(record.msg).startswith(_IDLE_WARNINGS))

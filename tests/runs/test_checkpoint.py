@@ -146,6 +146,7 @@ def test_of_orbaxs_messages_neither_errors_nor_a_busy_disk_reach_the_terminal(tm
         for level, path, text in (
             (logging.ERROR, orbax, "failed"),
             (logging.WARNING, orbax, "Waiting for previous save to complete took %f seconds."),
+            (logging.WARNING, orbax, "Attempted to create temporary directory %s which already exists."),
             (logging.WARNING, orbax, "another"),
             (logging.ERROR, other, "of another"),
         ):
