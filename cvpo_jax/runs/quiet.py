@@ -1,8 +1,8 @@
 """What orbax and TensorStore print of checkpoints that cannot be read or written, kept from the terminal.
 
 They pass one error on, which becomes one line, and print tracebacks besides, from threads of their own: of that error
-as it travels through them, and of all that fail together with it. They also warn where nobody need do anything: of every
-second that a checkpoint takes on a busy disk, and of what a writer that failed left behind, which they then remove.
+as it travels through them, and of all that fail together with it. They also warn where nobody need do anything: of
+every second that a checkpoint takes on a busy disk, and of what a writer that failed left behind, which they remove.
 """
 
 import functools
