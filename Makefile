@@ -24,8 +24,8 @@ $(BIN)/python:
 	  { echo "$(PYTHON) is older than Python 3.11: run make install PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# --no-deps: the lock is complete, and pip's resolver refuses safety-gymnasium's pins. --no-compile: Python compiles what it imports, which
-# is a fraction of it, on the way.
+# --no-deps: the lock is complete, and pip's resolver refuses safety-gymnasium's pins.
+# --no-compile: Python compiles what is imported, a fraction of it, when it is.
 $(INSTALLED): requirements.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .

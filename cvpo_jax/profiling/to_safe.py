@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from cvpo_jax.config.errors import ConfigError
-from cvpo_jax.runs.metrics import METRICS, Row, read_metrics
+from cvpo_jax.runs.comparison.figures import first_confirmed
+from cvpo_jax.runs.metrics import Row, read_metrics
 
-IN_A_ROW = 3
 _PAUSE = 0.1  # s, between two looks at a training's metrics
 ROW = "{:>6} {:>12} {:>10} {:>10} {:>10}"
 
@@ -34,7 +34,7 @@ class Wait:
     """Environment steps by then."""
     return_mean: float = math.nan
     cost_over_limit: float = math.nan
-    """Mean cost relative to the limit; the largest of several."""
+    """Mean cost relative to the limit; the largest of several, NaN where the limit is 0."""
 
     def summary(self) -> dict[str, float | None]:
         """All of it, for JSON, which has neither infinity nor NaN."""
@@ -52,45 +52,46 @@ def measure_waits(command: Sequence[str], least_return: float, seeds: int, cold:
             yield _wait(command, least_return, seed, Path(folder) / "run", os.environ | cache)
 
 
-def first_safe(rows: Sequence[Row], least_return: float) -> int | None:
-    """Which evaluation is the first of three in a row within the limit that reach `least_return`; None: none yet."""
-    good = [_is_safe(row) and row["return_mean"] >= least_return for row in rows]
-    starts = range(len(rows) - IN_A_ROW + 1)
-    return next((start for start in starts if all(good[start : start + IN_A_ROW])), None)
+def _costs_and_limits(row: Row) -> list[tuple[float, float]]:
+    """Mean cost and limit of each constraint in an evaluation."""
+    of_each = [name.removeprefix("cost_limit") for name in row if name.startswith("cost_limit")]
+    return [(row[f"cost{index}_mean"], row[f"cost_limit{index}"]) for index in of_each]
 
 
-def _is_safe(row: Row) -> bool:
-    return max(_costs_over_limits(row)) <= 1
-
-
-def _costs_over_limits(row: Row) -> list[float]:
-    return [float(value) for name, value in row.items() if name.startswith("cost_over_limit")]
+def _is_safe(row: Row, least_return: float) -> bool:
+    return row["return_mean"] >= least_return and all(cost <= limit for cost, limit in _costs_and_limits(row))
 
 
 def _wait(command: Sequence[str], least_return: float, seed: int, run_dir: Path, environment: dict[str, str]) -> Wait:
     """Train one seed in a process of its own until it is there, then end the process."""
     words = [sys.executable, "-m", "cvpo_jax.run", *command, "--train.seed", str(seed), "--run_dir", str(run_dir)]
     came: list[float] = []
-    begin = time.perf_counter()
-    with subprocess.Popen(
-        words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
+    log, begin = run_dir.with_suffix(".log"), time.perf_counter()
+    with log.open("w") as told, subprocess.Popen(words, env=environment, stdout=told, stderr=told) as process:
         try:
             ended = False
             while not ended:
                 ended = process.poll() is not None
-                rows = read_metrics(run_dir) if (run_dir / METRICS).exists() else []
+                rows = read_metrics(run_dir)
                 came += [time.perf_counter() - begin] * (len(rows) - len(came))
-                if (index := first_safe(rows, least_return)) is not None:
-                    row = rows[index]
-                    return Wait(seed, came[index], row["step"], row["return_mean"], max(_costs_over_limits(row)))
+                index = first_confirmed([_is_safe(row, least_return) for row in rows])
+                if index is not None:
+                    return _waited(seed, came[index], rows[index])
                 time.sleep(_PAUSE)
         finally:
             process.kill()
-            told = process.stderr.read() if process.stderr else ""
     if process.returncode:
-        raise ConfigError(f"the training of seed {seed} failed: {told.strip().splitlines()[-1] if told else ''}")
+        raise ConfigError(f"the training of seed {seed} failed: {_last_line(log)}")
     return Wait(seed)
+
+
+def _last_line(log: Path) -> str:
+    return "".join(log.read_text().strip().splitlines()[-1:])
+
+
+def _waited(seed: int, seconds: float, row: Row) -> Wait:
+    over = max(cost / limit if limit else math.nan for cost, limit in _costs_and_limits(row))
+    return Wait(seed, seconds, row["step"], row["return_mean"], over)
 
 
 def table(waits: Sequence[Wait], least_return: float) -> str:

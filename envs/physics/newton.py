@@ -8,8 +8,8 @@ J has six rows per contact: normal, two tangents, torsion, two rolling. Because 
 Hessian are put together in them (as arrow-shaped blocks) and only then mapped to the degrees of freedom.
 
 Notation: n degrees of freedom, c contacts, r = 6 c rows, e = 10 c edges. Further axes of all arrays (environments) come
-behind those named. With many environments everything runs on full vectors; loops go over matrix rows, which compiles
-quickly and keeps the vectors in cache.
+behind those named. With many environments everything runs on full vectors; loops go over contacts and over
+the steps of the elimination, which compiles quickly and keeps the vectors in cache.
 """
 
 import importlib

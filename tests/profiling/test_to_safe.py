@@ -6,24 +6,27 @@ import math
 import pytest
 
 from cvpo_jax import bench, cli
-from cvpo_jax.profiling.to_safe import Wait, first_safe, report, table
+from cvpo_jax.profiling.to_safe import Wait, _is_safe, report, table
+from cvpo_jax.runs.comparison.figures import first_confirmed
 
 
-def rows(*pairs: tuple[float, float]) -> list[dict[str, float]]:
-    return [{"step": 100 * i, "return_mean": value, "cost_over_limit": cost} for i, (value, cost) in enumerate(pairs)]
+def row(value: float, **costs: float) -> dict[str, float]:
+    return {"step": 0, "return_mean": value, **costs}
 
 
 def test_three_good_evaluations_in_a_row_count_from_their_first() -> None:
-    good, costly, poor = (20.0, 1.0), (25.0, 1.01), (19.9, 0.1)
-    assert first_safe(rows(good, good, costly, good, good, good, poor), 20) == 3
-    assert first_safe(rows(good, good, poor, good, good), 20) is None
-    assert first_safe([], 20) is None
+    assert first_confirmed([True, True, False, True, True, True, False]) == 3
+    assert first_confirmed([True, True, False, True, True]) is None
+    assert first_confirmed([]) is None
 
 
-def test_each_of_several_constraints_must_hold() -> None:
-    both = [{"step": 0, "return_mean": 1.0, "cost_over_limit_0": 0.5, "cost_over_limit_1": cost} for cost in (0.9, 1.1)]
-    assert first_safe([both[0]] * 3, 1) == 0
-    assert first_safe([both[1]] * 3, 1) is None
+def test_safe_is_what_is_good_and_keeps_every_limit_a_limit_of_nothing_included() -> None:
+    assert _is_safe(row(20.0, cost_mean=25.0, cost_limit=25.0), 20)
+    assert _is_safe(row(20.0, cost_mean=0.0, cost_limit=0.0), 20)
+    assert not _is_safe(row(19.9, cost_mean=0.0, cost_limit=25.0), 20)
+    two = {"cost_0_mean": 1.0, "cost_limit_0": 1.0, "cost_1_mean": 2.0}
+    assert _is_safe(row(20.0, **two, cost_limit_1=2.0), 20)
+    assert not _is_safe(row(20.0, **two, cost_limit_1=1.9), 20)
 
 
 def test_a_seed_that_never_got_there_counts_in_the_median() -> None:

@@ -97,7 +97,12 @@ def _time_to_safe(record: RunRecord, good: float) -> dict[str, float]:
     In training time, compilation included, and in steps of all environments.
     """
     cost = f"{record.key('cost')}_mean"
-    safe = [row["return_mean"] >= good and row[cost] <= record.limit for row in record.rows]
-    windows = (all(safe[start : start + CONFIRMED]) for start in range(len(safe) - CONFIRMED + 1))
-    row = next((row for row, confirmed in zip(record.rows, windows, strict=False) if confirmed), {})
+    index = first_confirmed([row["return_mean"] >= good and row[cost] <= record.limit for row in record.rows])
+    row = {} if index is None else record.rows[index]
     return {"safe_minutes": row.get("seconds", math.nan) / 60, "safe_steps": row.get("step", math.nan)}
+
+
+def first_confirmed(safe: Sequence[bool]) -> int | None:
+    """Which evaluation is the first of `CONFIRMED` in a row that are safe; None: none yet."""
+    starts = range(len(safe) - CONFIRMED + 1)
+    return next((start for start in starts if all(safe[start : start + CONFIRMED])), None)
