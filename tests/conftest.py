@@ -5,10 +5,16 @@ an operation: pytest-xdist already fills the cores.
 
 Nearly all of the suite's time is compiling, so that programs are compiled with little optimization, but for the tests
 marked `optimized`: tests/README.md.
+
+JAX keeps every program it compiled for as long as the process lives, some 80 MiB for a training. They are dropped
+whenever a worker has grown by `KEPT_BYTES` since the last time, so that the whole suite needs a few gigabytes.
 """
 
+import ctypes
 import gc
 import os
+import resource
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +25,8 @@ from envs.host.protocol import choose_renderer
 
 FORCED_DEVICES = 4
 GPU_TESTS_WANTED = "CVPO_JAX_TEST_PLATFORM"
+KEPT_BYTES = 2 * 2**30
+HELD = pytest.StashKey[int]()
 
 os.environ["JAX_PLATFORMS"] = os.environ.get(GPU_TESTS_WANTED, "cpu")
 os.environ.setdefault(
@@ -51,6 +59,23 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         jax.config.update("jax_disable_most_optimizations", usual)
+        drop_programs(item.config.stash)
+
+
+def drop_programs(stash: pytest.Stash) -> None:
+    """Forget what JAX compiled once this process holds `KEPT_BYTES` more than after the last time; only on Linux."""
+    import jax
+
+    if not sys.platform.startswith("linux") or resident_bytes() - stash.setdefault(HELD, resident_bytes()) < KEPT_BYTES:
+        return
+    jax.clear_caches()
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    stash[HELD] = resident_bytes()
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 @pytest.fixture(scope="session")
