@@ -25,7 +25,7 @@ from envs.host.protocol import choose_renderer
 
 FORCED_DEVICES = 4
 GPU_TESTS_WANTED = "CVPO_JAX_TEST_PLATFORM"
-KEPT_BYTES = 2 * 2**30
+KEPT_BYTES = 3 * 2**30
 HELD = pytest.StashKey[int]()
 
 os.environ["JAX_PLATFORMS"] = os.environ.get(GPU_TESTS_WANTED, "cpu")
