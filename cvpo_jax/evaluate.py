@@ -1,8 +1,9 @@
-"""Evaluate a run's policy: `python -m cvpo_jax.evaluate RUN_DIR [--episodes N] [--stochastic] [--json]`."""
+"""Evaluate a run's policy: `python -m cvpo_jax.evaluate RUN_DIR [--episodes N] [--limit L] [--json]`."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ class EvaluateOptions:
     """Seed of layouts and actions."""
     step: int | Literal["best"] | None = None
     """The checkpoint: its step, or `best` by evaluation; None: the latest."""
+    limit: float | None = None
+    """Of a run at several limits (`--algo.limits`) one of them, or one between; None: each of them, as a table."""
     stochastic: bool = False
     """Sample actions instead of taking the mean."""
     json: bool = False
@@ -46,15 +49,17 @@ def evaluate(
     seed: int = 0,
     stochastic: bool = False,
     step: Which = None,
+    limit: float | None = None,
 ) -> Row:
     """Return and cost of `episodes` whole episodes on new layouts; raises ConfigError, CheckpointError.
 
-    `backend` replaces the run's own, `step` names a checkpoint other than the latest, or `best`.
+    `backend` replaces the run's own, `step` names a checkpoint other than the latest, or `best`. A run at several
+    limits has to be asked for a `limit`: one of them, or one between.
     """
     import jax
 
     from cvpo_jax.experience.evaluation import make_evaluation, summarize
-    from cvpo_jax.runs import directory
+    from cvpo_jax.runs import at_limit, directory
     from cvpo_jax.runs.policy import load_state
     from cvpo_jax.training.trainer import make_env
     from envs import host_scope
@@ -66,22 +71,39 @@ def evaluate(
         raise ConfigError(f"--backend is {backend}: {config.env.id} has one kind only; leave the option out")
     if backend:
         config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
-    state = load_state(run_dir, step=step)
+    at_limit.require_limit(run_dir, config, limit)
+    config, state = at_limit.config_at(config, limit), load_state(run_dir, step=step, limit=limit)
     with host_scope():
         run = make_evaluation(make_env(config, episodes), stochastic=stochastic)
         row = summarize(run(state, jax.random.PRNGKey(seed)), config.algo.cost_limits)
     return {"step": int(state.env_steps), "episodes": episodes, "seed": seed} | row
 
 
+def table(rows: Sequence[Row]) -> str:
+    """Return and cost at each limit."""
+    line = "{:>8} {:>9} {:>9} {:>9} {:>9} {:>11}"
+    lines = [line.format("limit", "return", "std", "cost", "std", "cost/limit")]
+    names = ("return_mean", "return_std", "cost_mean", "cost_std", "cost_over_limit")
+    return "\n".join(
+        [*lines, *(line.format(f"{row['cost_limit']:g}", *(f"{row[n]:.2f}" for n in names)) for row in rows)]
+    )
+
+
 def command(arguments: Sequence[str]) -> None:
-    """Print an evaluation."""
+    """Print an evaluation, of a run at several limits one for each unless `--limit` names one."""
     options = vars(cli.read_options(EvaluateOptions, "evaluate", arguments))
-    as_json = options.pop("json")
-    from cvpo_jax.runs.metrics import to_json
+    as_json, run_dir, limit = (options.pop(name) for name in ("json", "run_dir", "limit"))
+    from cvpo_jax.runs.directory import load_config
+    from cvpo_jax.runs.metrics import nulls, to_json
     from cvpo_jax.runtime import compilation_cache
 
     compilation_cache.enable_cache()
-    row = evaluate(options.pop("run_dir"), **options)
+    limits = load_config(run_dir).algo.limits if limit is None else ()
+    if limits:
+        rows = [evaluate(run_dir, limit=each, **options) for each in limits]
+        print(json.dumps([nulls(row) for row in rows]) if as_json else table(rows))
+        return
+    row = evaluate(run_dir, limit=limit, **options)
     print(to_json(row) if as_json else "\n".join(f"{name:<18} {value:12,.3f}" for name, value in row.items()))
 
 

@@ -28,6 +28,8 @@ class ExportOptions:
     """The directory of the run."""
     step: int | Literal["best"] | None = None
     """The checkpoint: its step, or `best` by evaluation; None: the latest."""
+    limit: float | None = None
+    """Of a run at several limits (`--algo.limits`) one of them, or one between."""
     format: Literal["npz", "stablehlo", "onnx"] = "npz"
     """npz: for NumPy, with its code; stablehlo: for JAX on CPU, CUDA and TPU; onnx: for ONNX Runtime and others."""
     out: Path | None = None
@@ -58,7 +60,7 @@ def export(options: ExportOptions) -> list[Path]:
 
     The policy's file is written last, after it was checked against the policy.
     """
-    from cvpo_jax.runs import directory
+    from cvpo_jax.runs import at_limit, directory
     from cvpo_jax.runs.export import files
     from cvpo_jax.runs.export.action_bounds import action_bounds
     from cvpo_jax.runs.export.model_card import model_card
@@ -68,10 +70,11 @@ def export(options: ExportOptions) -> list[Path]:
 
     options.validate()
     config = directory.load_config(options.run_dir)
-    state = load_state(options.run_dir, step=options.step)
+    at_limit.require_limit(options.run_dir, config, options.limit)
+    state = load_state(options.run_dir, step=options.step, limit=options.limit)
     policy = PolicyArrays.of(state, *action_bounds(config.env, state.static.action_size))
     card: dict[str, Any] = {"file": options.path.name, "format": options.format, "cvpo_jax": __version__}
-    card |= model_card(options.run_dir, config, state, policy, options.step)
+    card |= model_card(options.run_dir, config, state, policy, options.step, options.limit)
     content = files.encode(policy, options.format, {"model_card": json.dumps(card)})
     apart = files.difference(files.decode(content, options.format), make_policy(state), policy, CHECKED)
     if apart > TOLERANCE:

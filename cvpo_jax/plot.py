@@ -6,6 +6,7 @@ Return and cost over training with the limits, or return against cost. Also the 
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from cvpo_jax import cli
 from cvpo_jax.config.errors import require
 
 if TYPE_CHECKING:
-    from cvpo_jax.runs.comparison.records import RunGroup
+    from cvpo_jax.runs.comparison.records import RunGroup, RunRecord
 
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -78,7 +79,7 @@ def _groups(options: PlotOptions) -> list[RunGroup]:
         f"--statistic is {options.statistic}: it is over the runs of a group; give --group, as --group limit",
     )
     require(options.last >= 1, f"--last is {options.last}: at least one evaluation is needed")
-    found = [records.read_record(run_dir) for run_dir in options.run_dirs]
+    found = list(itertools.chain.from_iterable(records.read_records(run_dir) for run_dir in options.run_dirs))
     return records.grouped(found, names) if names else records.each_alone(found)
 
 
@@ -88,10 +89,13 @@ def plot_run(run_dir: Path) -> Path:
 
 
 def table(run_dir: Path, most: int = 8) -> str:
-    """Return and cost at up to `most` evaluations spread over the run, the last one among them, and the best of all."""
-    from cvpo_jax.runs.comparison.records import read_record
+    """Return and cost at up to `most` evaluations spread over the run, the last one among them, and the best of all.
 
-    record = read_record(run_dir)
+    Of a run at several limits means over them, and then the last and the best evaluation at each limit.
+    """
+    from cvpo_jax.runs.comparison.records import read_record, read_records
+
+    record, of_each = read_record(run_dir), read_records(run_dir)
     rows, cost = record.rows, f"{record.key('cost')}_mean"
     stride = -(-len(rows) // most)
     lines = [f"{'step':>12} {'minutes':>8} {'return':>8} {'cost':>8} {'limit':>7}"]
@@ -106,7 +110,16 @@ def table(run_dir: Path, most: int = 8) -> str:
             f"best by evaluation: step {best['step']:,}, return {best['return_mean']:.2f} at a cost of "
             f"{best[cost]:.1f} (evaluate it again: --step best)"
         )
+    if len(of_each) > 1:
+        lines += ["", f"{'limit':>12} {'return':>8} {'cost':>8}   at the end; at the best step:"]
+        lines += [_at_limit(one, rows.index(best)) for one in of_each]
     return "\n".join(lines)
+
+
+def _at_limit(record: RunRecord, best: int) -> str:
+    """Return and cost at one of several limits, at the end and in the evaluation at the index `best`."""
+    pairs = [f"{row['return_mean']:>8.2f} {row['cost_mean']:>8.1f}" for row in (record.rows[-1], record.rows[best])]
+    return f"{record.limit:>12g} " + " ".join(pairs)
 
 
 def command(arguments: Sequence[str]) -> None:

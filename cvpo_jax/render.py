@@ -41,6 +41,8 @@ class RenderRequest:
     """In place of a run a policy that `export` wrote, FILE.npz, or one of the checkout's results/policies."""
     step: int | Literal["best"] | None = None
     """The checkpoint: its step, or `best` by evaluation; None: the latest."""
+    limit: float | None = None
+    """Of a run at several limits (`--algo.limits`) one of them, or one between."""
     backend: Backend | None = None
     """Where to play; None: the backend it was trained on."""
     format: Format | None = None
@@ -80,6 +82,8 @@ class RenderRequest:
             raise ConfigError(f"--policy is {self.policy}: it stands in place of {self.run_dir}; leave one of them out")
         if self.policy and self.step is not None:
             raise ConfigError(f"--step is {self.step}: an exported policy, --policy, is of one step; leave it out")
+        if self.policy and self.limit is not None:
+            raise ConfigError(f"--limit is {self.limit}: an exported policy, --policy, is of one limit; leave it out")
         for name, minimum in (("episodes", 1), ("steps", 1), ("every", 1), ("size", 64)):
             value = getattr(self, name)
             if value is not None and value < minimum:
@@ -168,7 +172,9 @@ def draw(request: RenderRequest) -> None:
     """
     from cvpo_jax.runs.export.shown import chosen, of_run
 
-    shown = chosen(request.policy) if request.policy else of_run(cast(Path, request.run_dir), request.step)
+    shown = (
+        chosen(request.policy) if request.policy else of_run(cast(Path, request.run_dir), request.step, request.limit)
+    )
     config = shown.config
     if request.backend and config.env.is_own:
         raise ConfigError(f"--backend is {request.backend}: {config.env.id} has one kind only; leave the option out")

@@ -1,10 +1,12 @@
 """Compare what runs came to: `python -m cvpo_jax.report RUN_DIR … [--last 5] [--format md|csv|latex|html] [--json]`.
 
-A row for each run and, for each task, mode and limit with several runs, one over seeds with its 95 % interval.
+A row for each run, of a run at several limits for each of them, and, for each task, mode and limit with several runs,
+one over seeds with its 95 % interval.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -39,10 +41,11 @@ def command(arguments: Sequence[str]) -> None:
     options = cli.read_options(ReportOptions, "report", arguments)
     require(options.last >= 1, f"--last is {options.last}: at least one evaluation is needed")
     from cvpo_jax.runs.comparison import figures, tables
-    from cvpo_jax.runs.comparison.records import read_record
+    from cvpo_jax.runs.comparison.records import read_records
     from cvpo_jax.runs.metrics import nulls
 
-    summaries = [figures.summarize(read_record(run_dir), options.last, options.good) for run_dir in options.run_dirs]
+    records = itertools.chain.from_iterable(read_records(run_dir) for run_dir in options.run_dirs)
+    summaries = [figures.summarize(record, options.last, options.good) for record in records]
     if options.json:
         print(json.dumps([vars(summary) | {"figures": nulls(summary.figures)} for summary in summaries], indent=2))
     else:

@@ -119,7 +119,7 @@ def describe(study: Any, search: Search, invocation: cli.Invocation[SearchOption
     point = best(study)
     if point is None:
         return "no point could be trained: problem.txt in its directory says why"
-    limits = zip(point.constraints.items(), search.config.algo.cost_limits, strict=True)
+    limits = zip(point.constraints.items(), search.config.algo.judged_limits, strict=True)
     costs = ", ".join(f"{name} {limit + above:.1f} of {limit:g}" for (name, above), limit in limits)
     words = [f"--{name} {value}" for name, value in point.user_attrs[OPTIONS].items()]
     command = ["python -m cvpo_jax.run", *([str(invocation.experiment)] if invocation.experiment else [])]

@@ -52,6 +52,8 @@ class TransferOptions:
     """Seed of layouts."""
     step: int | Literal["best"] | None = None
     """The checkpoint: its step, or `best` by evaluation; None: the latest."""
+    limit: float | None = None
+    """Of a run at several limits (`--algo.limits`) one of them, or one between."""
 
 
 class Comparison(NamedTuple):
@@ -90,7 +92,15 @@ def _error(values: np.ndarray) -> float:
     return float(np.std(values)) / math.sqrt(len(values) - 1)
 
 
-def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0, step: Which = None) -> list[Comparison]:
+def compare(
+    run_dir: Path,
+    *,
+    episodes: int,
+    repeats: int = 1,
+    seed: int = 0,
+    step: Which = None,
+    limit: float | None = None,
+) -> list[Comparison]:
     """Return and each cost of a policy in `run_dir`, over `episodes` starts, `repeats` times on the port."""
     import jax
 
@@ -99,7 +109,7 @@ def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0, st
     config = directory.load_config(run_dir)
     port, genuine = (
         jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), played)
-        for played in play(run_dir, episodes=episodes, repeats=repeats, seed=seed, step=step)
+        for played in play(run_dir, episodes=episodes, repeats=repeats, seed=seed, step=step, limit=limit)
     )
     costs = zip(config.algo.constraint_limits, port.costs.T, genuine.costs.T, strict=True)
     pairs = [("return", port.returns, genuine.returns), *costs]
@@ -107,18 +117,20 @@ def compare(run_dir: Path, *, episodes: int, repeats: int = 1, seed: int = 0, st
 
 
 def play(
-    run_dir: Path, *, episodes: int, repeats: int, seed: int, step: Which
+    run_dir: Path, *, episodes: int, repeats: int, seed: int, step: Which, limit: float | None
 ) -> tuple[EvaluationResult, EvaluationResult]:
     """What the policy in `run_dir` at `step` comes to on the port (mean of `repeats`) and in the genuine one."""
     import jax
 
     from cvpo_jax.experience.evaluation import make_evaluation, reset_key
-    from cvpo_jax.runs import directory
+    from cvpo_jax.runs import at_limit, directory
     from cvpo_jax.runs.policy import load_state
     from cvpo_jax.training.trainer import make_env
     from envs import host_scope
 
-    config, state, key = directory.load_config(run_dir), load_state(run_dir, step=step), jax.random.PRNGKey(seed)
+    config, key = directory.load_config(run_dir), jax.random.PRNGKey(seed)
+    at_limit.require_limit(run_dir, config, limit)
+    config, state = at_limit.config_at(config, limit), load_state(run_dir, step=step, limit=limit)
     port, genuine = (dataclasses.replace(config.env, backend=name) for name in ("brax", "gymnasium"))
     with host_scope():
         host = make_env(dataclasses.replace(config, env=genuine), episodes)
@@ -168,7 +180,12 @@ def command(arguments: Sequence[str]) -> None:
     comparisons = []
     for run_dir in options.run_dirs:
         comparisons += compare(
-            run_dir, episodes=options.episodes, repeats=options.repeats, seed=options.seed, step=options.step
+            run_dir,
+            episodes=options.episodes,
+            repeats=options.repeats,
+            seed=options.seed,
+            step=options.step,
+            limit=options.limit,
         )
     print(table(comparisons))
 

@@ -159,14 +159,16 @@ def commands_page() -> str:
 
 def metrics_page() -> str:
     """Return the page of all metrics."""
-    from cvpo_jax.runs.metric_keys import CONSTRAINT, GROUPS
+    from cvpo_jax.runs.metric_keys import CONSTRAINT, GROUPS, LIMIT
 
     blocks = [
         "# Metrics",
         NOTE,
         "Each evaluation writes one JSON object, on a line of its own, to `metrics.jsonl` and its finite values to"
         f" TensorBoard. `null` stands for what is not finite or not known yet. `{CONSTRAINT}` stands for nothing with"
-        " one constraint, and for `_0`, `_1`, … with several (`--algo.constraints`), in their order.",
+        " one constraint, and for `_0`, `_1`, … with several (`--algo.constraints`), in their order. A training at"
+        f" several limits (`--algo.limits`) has every key with `{CONSTRAINT}` or `{LIMIT}` under the plain name, as the"
+        " mean over its limits, and for each of them with `_0`, `_1`, … in the same place.",
     ]
     for group in GROUPS:
         rows = [(f"`{key.name}`", key.unit, key.meaning) for key in group.keys]

@@ -4,6 +4,7 @@
 - `critics`, `networks`, `matmul`: action values of reward and cost, their targets and their networks.
 - `estep`, `dual`, `feasibility`: the weights of the sampled actions.
 - `threshold`, `limit_controller`: what the E-step is asked for, so that episodes keep the limit.
+- `limits`: several limits in one training, what belongs to one computed for each.
 - `mstep`, `gaussian`, `optimizer`: the policy's fit to the weighted actions.
 - `sac_lag`: SAC-Lagrangian in place of E-step and M-step, to compare with; `cost_metrics`: what both say of the limit.
 

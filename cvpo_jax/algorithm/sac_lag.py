@@ -6,7 +6,8 @@ by gradients through the sampled actions (Haarnoja et al. 2018, arXiv 1812.05905
 Ha et al. 2020, arXiv 2002.08550). The temperature alpha keeps the entropy near its target (equation 18 there). Critics,
 policy network, replay, measured cost and all else are those of CVPO; `state.duals` holds alpha and lam.
 
-Notation: B states over all devices, b of them on this one, A action dimensions, C constraints.
+Notation: B states over all devices, b of them on this one, A action dimensions, C constraints. With several limits the
+multipliers, and what is computed for the states of each limit, have a leading axis M.
 """
 
 from typing import NamedTuple
@@ -15,12 +16,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cvpo_jax.algorithm import critics
+from cvpo_jax.algorithm import critics, limits
 from cvpo_jax.algorithm.cost_metrics import cost_metrics
 from cvpo_jax.algorithm.estep import Duals
 from cvpo_jax.algorithm.gaussian import entropy
 from cvpo_jax.algorithm.optimizer import make_optimizer
-from cvpo_jax.algorithm.state import Batch, Metrics, Params, TrainState
+from cvpo_jax.algorithm.state import Batch, Metrics, Params, StaticConfig, TrainState
 from cvpo_jax.runtime import devices
 
 TARGET_ENTROPY = -0.5
@@ -41,22 +42,28 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis_name: st
     observation = batch.policy_observation
     shape = (observation.shape[0] * devices.count(axis_name), state.static.action_size)
     noise = devices.shard(jax.random.normal(key, shape), axis_name)
-    policy = state.static.actor.apply(state.actor, observation)
-    values, slopes = _values_and_slopes(state, observation, policy.sample(noise))
-
+    static, lam = state.static, state.duals.lam
+    policy = static.actor.apply(state.actor, observation)
+    values, slopes = (
+        of_all.by_limit(static) for of_all in _values_and_slopes(state, observation, policy.sample(noise))
+    )
     # Divided as OmniSafe and FSRL do, so that a large multiplier does not make large steps.
-    share = 1 / (1 + state.duals.lam.sum())
+    share = 1 / (1 + lam.sum(-1))
+
+    def gain(lam: jax.Array, share: jax.Array, action: jax.Array, entropy: jax.Array, slopes: OfCritics) -> jax.Array:
+        # As steep as the critics at the sampled actions, which is all that one gradient step sees of them.
+        gains = jnp.sum(action * (slopes.reward - jnp.tensordot(lam, slopes.costs, 1)), -1)
+        return share * jnp.mean(gains + state.duals.eta * entropy)
 
     def loss(params: Params) -> jax.Array:
-        policy = state.static.actor.apply(params, observation)
-        # As steep as the critics at the sampled actions, which is all that one gradient step sees of them.
-        gain = jnp.sum(policy.sample(noise) * (slopes.reward - jnp.tensordot(state.duals.lam, slopes.costs, 1)), -1)
-        return -share * jnp.mean(gain + state.duals.eta * entropy(policy))
+        policy = static.actor.apply(params, observation)
+        of_states = (limits.split(static, x) for x in (policy.sample(noise), entropy(policy)))
+        return -jnp.mean(limits.each(static, gain)(lam, share, *of_states, slopes))
 
     gradients, value, mean_cost, mean_entropy, scale = devices.pmean(
         (
             jax.grad(loss)(state.actor),
-            jnp.mean(values.reward - state.duals.lam @ values.costs),
+            limits.each(static, lambda lam, values: jnp.mean(values.reward - lam @ values.costs))(lam, values),
             values.costs.mean(-1),
             entropy(policy).mean(),
             policy.scale.mean(),
@@ -65,10 +72,10 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis_name: st
     )
     updates, optimizer = make_optimizer(state.hyperparameters.actor_lr).update(gradients, state.actor_optimizer)
     spread = _spread(slopes, axis_name)
-    metrics = cost_metrics(state, mean_cost, state.duals.lam, spread) | {
+    metrics = limits.named(static, limits.for_each(state, cost_metrics, mean_cost, lam, spread)) | {
         "sac/temperature": state.duals.eta,
         "sac/entropy": mean_entropy,
-        "sac/loss": -share * (value + state.duals.eta * mean_entropy),
+        "sac/loss": -jnp.mean(share * (value + state.duals.eta * mean_entropy)),
         "policy/scale": scale,
     }
     duals = Duals(eta=_temperature(state, mean_entropy), lam=_multipliers(state, spread))
@@ -81,6 +88,10 @@ class OfCritics(NamedTuple):
 
     reward: jax.Array  # [b, …]
     costs: jax.Array  # [C, b, …]
+
+    def by_limit(self, static: StaticConfig) -> "OfCritics":
+        """The same for the states of each limit: `[M, b / M, …]` and `[M, C, b / M, …]`."""
+        return OfCritics(limits.split(static, self.reward), limits.split(static, self.costs, axis=1))
 
 
 def _values_and_slopes(state: TrainState, observation: jax.Array, action: jax.Array) -> tuple[OfCritics, OfCritics]:
@@ -102,8 +113,9 @@ def _values_and_slopes(state: TrainState, observation: jax.Array, action: jax.Ar
 
 def _spread(slopes: OfCritics, axis_name: str | None) -> jax.Array:
     """How much cost changes with the action relative to reward, `[C]`: root mean squares of the gradients."""
-    of_reward, of_costs = devices.pmean((jnp.mean(slopes.reward**2), jnp.mean(slopes.costs**2, (1, 2))), axis_name)
-    return jnp.sqrt(of_costs / (of_reward + 1e-12))
+    squares = jnp.mean(slopes.reward**2, (-2, -1)), jnp.mean(slopes.costs**2, (-2, -1))
+    of_reward, of_costs = devices.pmean(squares, axis_name)
+    return jnp.sqrt(of_costs / (of_reward[..., None] + 1e-12))
 
 
 def _temperature(state: TrainState, mean_entropy: jax.Array) -> jax.Array:
@@ -119,8 +131,8 @@ def _multipliers(state: TrainState, spread: jax.Array) -> jax.Array:
     gradients. With "paper" those of plain dual ascent on the measured cost, which knows neither units nor trend.
     """
     if state.static.algo.limit_mode == "measured":
-        pressure = jnp.maximum(state.limit_controller.pressure(state.controller), 0)
-        return jnp.minimum(pressure / (spread + 1e-6), MAX_LAM)
+        pressure = limits.for_each(state, lambda one: one.limit_controller.pressure(one.controller))
+        return jnp.minimum(jnp.maximum(pressure, 0) / (spread + 1e-6), MAX_LAM)
     limit = state.hyperparameters.cost_limit
     cost = state.controller.fast.episode_cost(state.static.episode_length)
     ascent = MULTIPLIER_RATE * (cost - limit) / jnp.maximum(limit, 1e-3)

@@ -1,6 +1,7 @@
 """The training state, and what an update learns from.
 
-Notation: B states in a batch, C constraints, A action dimensions, O observation size, T episode length.
+Notation: B states in a batch, C constraints, A action dimensions, O observation size, T episode length, M limits where
+there are several (`algo.limits`): what is kept for each then has a leading axis M.
 """
 
 from dataclasses import dataclass, replace
@@ -54,14 +55,19 @@ class Hyperparameters(struct.PyTreeNode):
     target_rate: jax.Array
     old_policy_rate: jax.Array
     ema_rate: jax.Array
-    cost_limit: jax.Array  # [C] mean undiscounted cost of an episode
+    cost_limit: jax.Array  # [C] mean undiscounted cost of an episode; with several limits [M, C]
 
     @classmethod
     def from_config(cls, algo: AlgoConfig) -> "Hyperparameters":
         """The numbers of `algo` as float32 arrays."""
         algo, _ = of_cheap_steps(algo, ControllerConfig())
         values = {name: jnp.float32(getattr(algo, name)) for name in roles.numbers(AlgoConfig)}
-        return cls(**values | {"cost_limit": jnp.asarray(algo.cost_limits, jnp.float32)})
+        limits = (
+            jnp.asarray(algo.limits, jnp.float32)[:, None]
+            if algo.limits
+            else jnp.asarray(algo.cost_limits, jnp.float32)
+        )
+        return cls(**values | {"cost_limit": limits})
 
 
 def without_numbers(algo: AlgoConfig) -> AlgoConfig:
@@ -111,9 +117,14 @@ class StaticConfig:
 
     @property
     def first_duals(self) -> Duals:
-        """Where the duals start; SAC-Lagrangian's temperature lies in `eta`."""
-        duals = Duals.initial(self.num_constraints)
+        """Where the duals start; SAC-Lagrangian's temperature, one for all limits, lies in `eta`."""
+        duals = self.for_each_limit(Duals.initial(self.num_constraints))
         return duals if self.algo.name == "cvpo" else Duals(eta=jnp.float32(FIRST_TEMPERATURE), lam=duals.lam)
+
+    def for_each_limit(self, tree: Any) -> Any:
+        """`tree` as it is, or with several limits once for each, along a leading axis M."""
+        count = len(self.algo.limits)
+        return jax.tree.map(lambda x: jnp.stack([x] * count), tree) if count else tree
 
     @property
     def critics(self) -> Critics:
@@ -153,7 +164,7 @@ class TrainState(struct.PyTreeNode):
 
     @property
     def limit_controller(self) -> LimitController:
-        """The law that `controller` is the memory of."""
+        """The law that `controller` is the memory of; with several limits within `limits.for_each` alone."""
         return LimitController(self.static.controller, self.hyperparameters.cost_limit, self.static.episode_length)
 
     @property
@@ -191,8 +202,8 @@ def init_train_state(static: StaticConfig, hyperparameters: Hyperparameters, key
         critic_optimizer=make_optimizer(hyperparameters.critic_lr).init(critics),
         duals=static.first_duals,
         multipliers=KLMultipliers(jnp.ones(()), jnp.ones(())),
-        controller=initial_controller(
-            static.controller, static.num_constraints, static.algo.unconstrained_updates or 0
+        controller=static.for_each_limit(
+            initial_controller(static.controller, static.num_constraints, static.algo.unconstrained_updates or 0)
         ),
         signals=SignalSums.zeros(static.num_constraints),
         observation_statistics=running_statistics.init_state(

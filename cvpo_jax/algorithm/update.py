@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cvpo_jax.algorithm import critics, mstep, running_statistics, sac_lag
+from cvpo_jax.algorithm import critics, limits, mstep, running_statistics, sac_lag
 from cvpo_jax.algorithm.cost_metrics import by_constraint, cost_metrics
-from cvpo_jax.algorithm.estep import LAM_MAX, DualSolution, solve_dual
+from cvpo_jax.algorithm.estep import LAM_MAX, Duals, DualSolution, solve_dual
 from cvpo_jax.algorithm.feasibility import attainable_cost_decrease
 from cvpo_jax.algorithm.gaussian import Gaussian, stratified_noise
 from cvpo_jax.algorithm.limit_controller import controlled_threshold
@@ -45,7 +45,7 @@ def update(state: TrainState, batch: Batch, *, axis_name: str | None = None) -> 
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves((learned.critics, learned.actor))]))
     finite &= jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in metrics.values()]))
     state = jax.tree.map(lambda new, old: jnp.where(finite, new, old), learned, state)
-    controller = state.limit_controller.advance(state.controller)
+    controller = limits.for_each(state, lambda one: one.limit_controller.advance(one.controller))
     metrics["update/skipped"] = 1.0 - finite
     return state.replace(key=key, updates=state.updates + 1, controller=controller), metrics
 
@@ -147,18 +147,28 @@ def fit_policy(state: TrainState, problem: mstep.Problem, axis_name: str | None)
 
 
 def estep(state: TrainState, values: jax.Array, axis_name: str | None) -> tuple[DualSolution, Metrics]:
-    """Solve the dual for the whole global batch, from the critics' values `[E, b, K]` of the sampled actions."""
+    """Solve the dual for the whole global batch, from the critics' values `[E, b, K]` of the sampled actions.
+
+    With several limits one for the states of each, and the weights are put together again.
+    """
     static = state.static
     reward, costs = critics.aggregate(
         values, static.num_constraints, static.algo.cost_aggregate, static.algo.reward_critics
     )
     reward, costs = devices.gather(reward, 0, axis_name), devices.gather(costs, 1, axis_name)
+    reward, costs = limits.split(static, reward), limits.split(static, costs, axis=1)
+    solution, metrics = limits.for_each(state, solve, state.duals, reward, costs)
+    return solution.replace(weights=limits.join(static, solution.weights)), limits.named(static, metrics)
+
+
+def solve(state: TrainState, duals: Duals, reward: jax.Array, costs: jax.Array) -> tuple[DualSolution, Metrics]:
+    """Solve the dual for values `reward` `[B, K]` and `costs` `[C, B, K]`, from the last solution `duals`."""
     threshold = choose_threshold(state, costs)
     spread = costs.std(-1).mean(-1) / (reward.std(-1).mean() + 1e-6)
     # An infeasible threshold drives lam to its cap, and weights that all but ignore reward undo what was learned.
     lam_max = jnp.minimum(MAX_NORMALIZED_LAM / (spread + 1e-6), LAM_MAX)
     kl_bound = state.hyperparameters.kl_estep
-    solution = solve_dual(reward, costs, threshold, kl_bound, warm_start=state.duals, lam_max=lam_max)
+    solution = solve_dual(reward, costs, threshold, kl_bound, warm_start=duals, lam_max=lam_max)
     return solution, estep_metrics(state, solution, costs.mean((1, 2)), threshold, spread)
 
 

@@ -79,6 +79,21 @@ def _mapping_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     )
 
 
+@_REGISTRY.primitive_rule
+def _numbers_rule(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """How a tuple of numbers is written: as words, or between commas."""
+    if info.type_origin is not tuple or get_args(info.type) not in ((int, ...), (float, ...)):
+        return None
+    kind = get_args(info.type)[0]
+    return PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=f"[{kind.__name__.upper()} [{kind.__name__.upper()} ...]]",
+        instance_from_str=lambda words: tuple(kind(part) for word in words for part in word.split(",") if part.strip()),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda value: [f"{number:g}" if kind is float else str(number) for number in value],
+    )
+
+
 def read_limits(text: str) -> dict[str, float]:
     """Read `name=limit,name=limit`; raises ValueError, as tyro asks."""
     limits = {}

@@ -156,8 +156,9 @@ class Config:
         for name, section in SECTIONS.items():
             _require_names(f"{name}.", values[name], section)
         # JSON has lists only.
-        if isinstance(values["algo"]["hidden"], list):
-            values["algo"]["hidden"] = tuple(values["algo"]["hidden"])
+        for name in ("hidden", "limits"):
+            if isinstance(values["algo"][name], list):
+                values["algo"][name] = tuple(values["algo"][name])
         sections = {name: section(**values[name]) for name, section in SECTIONS.items()}
         return cls(**sections, run_dir=values["run_dir"]).validate()
 

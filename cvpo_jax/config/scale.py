@@ -63,7 +63,7 @@ class Scale:
     def of(cls, env: EnvConfig, algo: AlgoConfig, controller: ControllerConfig, train: TrainConfig) -> "Scale":
         """Fill in what is None."""
         compiled = env.backend == "brax"
-        num_envs = _given(env.num_envs, COMPILED_ENVS if compiled else HOST_ENVS)
+        num_envs = _given(env.num_envs, _shared(len(algo.limits), compiled))
         steps = _given(train.steps, COMPILED_STEPS if compiled else HOST_STEPS)
         rate = _given(train.updates_per_step, _possible(min(max(UPDATES / steps, MIN_RATE), MAX_RATE), num_envs))
         dear = rate > REUSE_RATE
@@ -104,6 +104,12 @@ def of_cheap_steps(algo: AlgoConfig, controller: ControllerConfig) -> tuple[Algo
 
 def _given(value: Number | None, otherwise: Number) -> Number:
     return otherwise if value is None else value
+
+
+def _shared(limits: int, compiled: bool) -> int:
+    """About the usual number of environments, of which several limits share a quarter, on four devices too, equally."""
+    usual, unit = (COMPILED_ENVS, 16 * limits) if compiled else (HOST_ENVS, 4 * limits)
+    return max(1, round(usual / unit)) * unit if limits else usual
 
 
 def _possible(rate: float, num_envs: int) -> float:

@@ -1,8 +1,9 @@
 """The sections of a configuration: frozen dataclasses that check themselves in words that carry the values."""
 
+import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from cvpo_jax.config.errors import ConfigError, require, require_at_most, require_positive, require_seed, require_share
@@ -40,7 +41,8 @@ class EnvConfig:
     backend: Backend = shapes_checkpoint("brax")
     """`brax`: inside the compiled loop; `gymnasium`: in worker processes. Your own environment's kind decides."""
     num_envs: int | None = shapes_checkpoint(None)
-    """Environments stepped together, over all devices; None: 512 inside the compiled loop, 20 in worker processes."""
+    """Environments stepped together, over all devices; None: 512 inside the compiled loop, 20 in worker processes,
+    or the nearest number that `algo.limits` share equally."""
     layout: Literal["random", "fixed"] = shapes_checkpoint("random")
     """A new layout each episode, or one for all."""
     episode_length: int | None = shapes_checkpoint(None)
@@ -95,6 +97,9 @@ class AlgoConfig:
     # Not part of the hash, since mappings have none; equality is enough to tell two configurations apart.
     constraints: Mapping[str, float] = shapes_checkpoint(default_factory=dict, hash=False)
     """Limits of cost components constrained by themselves, as cost_hazards=10,cost_gremlins=15; empty: the total's."""
+    limits: tuple[float, ...] = shapes_checkpoint(())
+    """Several limits in one training, as 5 10 25 50: policy and critics are told the limit, each has a multiplier and
+    a share of the environments of its own, and `evaluate --limit` picks one; empty: `cost_limit` alone."""
     limit_mode: Literal["measured", "paper"] = "measured"
     """What keeps the limit: a PID controller on the measured cost of episodes, or the paper's threshold."""
     unconstrained_updates: int | None = None
@@ -105,7 +110,7 @@ class AlgoConfig:
     n_step: int = 6
     """Steps of reward and cost before the critics bootstrap."""
     batch_size: int = 256
-    """States per update, over all devices."""
+    """States per update, over all devices; with `limits` the most up to it that they share equally."""
     samples: int = 8
     """K: actions sampled at each state for the E-step, stratified: they weigh as exactly as 16 independent ones."""
     kl_estep: float | None = number(None)
@@ -162,7 +167,8 @@ class AlgoConfig:
     @property
     def method(self) -> str:
         """What trainings are told apart by in tables: the mode, after the algorithm where that is not CVPO."""
-        return self.limit_mode if self.name == "cvpo" else f"{self.name} {self.limit_mode}"
+        shared = "multi-limit " if self.limits else ""
+        return shared + (self.limit_mode if self.name == "cvpo" else f"{self.name} {self.limit_mode}")
 
     @property
     def constraint_limits(self) -> dict[str, float]:
@@ -173,6 +179,15 @@ class AlgoConfig:
     def cost_limits(self) -> tuple[float, ...]:
         """The limit of each of the C constraints."""
         return tuple(self.constraint_limits.values())
+
+    @property
+    def judged_limits(self) -> tuple[float, ...]:
+        """What the costs `cost_0`, `cost_1`, … of an evaluation are judged by: those of `limits`, or of constraints."""
+        return self.limits or self.cost_limits
+
+    def at_limit(self, limit: float) -> "AlgoConfig":
+        """The same for one limit alone."""
+        return replace(self, limits=(), cost_limit=limit)
 
     def validate(self) -> None:
         """Raise ConfigError unless every value can be used."""
@@ -204,8 +219,30 @@ class AlgoConfig:
             f"--algo.hidden is {self.hidden}: give one to 100 widths from 1 to {WIDEST:,}, as in --algo.hidden 128 128",
         )
         self._require_of_algorithm()
+        if self.limits:
+            self._require_limits()
         for name, limit in self.constraint_limits.items():
             require(limit >= 0, f"the limit on {name} is {limit}: the cost of an episode cannot be negative")
+
+    def _require_limits(self) -> None:
+        """Raise ConfigError unless one training can be held to all of `limits`."""
+        said = f"--algo.limits is {' '.join(f'{limit:g}' for limit in self.limits)}"
+        require(len(self.limits) > 1, f"{said}: give two or more, or one as --algo.cost_limit {self.limits[0]:g}")
+        require(self.limits[0] >= 0, f"{said}: the cost of an episode cannot be negative")
+        increasing = all(one < next_one for one, next_one in itertools.pairwise(self.limits))
+        require(increasing, f"{said}: give each limit once, in increasing order")
+        require(not self.constraints, f"{said}: they are limits on the total cost; leave out --algo.constraints")
+        require(
+            self.cost_limit == AlgoConfig.cost_limit,
+            f"{said}: they stand in place of --algo.cost_limit {self.cost_limit:g}; leave it out",
+        )
+        require(
+            self.limit_mode == "measured", f"{said}: the paper's threshold knows one limit; leave out --algo.limit_mode"
+        )
+        require(
+            self.batch_size >= len(self.limits),
+            f"--algo.batch_size is {self.batch_size}: each of {len(self.limits)} --algo.limits needs a state at least",
+        )
 
     def _require_of_algorithm(self) -> None:
         """Raise ConfigError where an option was changed that the algorithm does not read."""

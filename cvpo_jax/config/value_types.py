@@ -37,7 +37,8 @@ def _wrong(kind: Any, value: Any) -> str:
     if origin is Literal:
         return "" if value in arguments and isinstance(value, str) else f"one of {', '.join(arguments)}"
     if origin is tuple:
-        return _all_wrong("a list of whole numbers", arguments[0], value) if isinstance(value, tuple) else "a tuple"
+        what = "a list of whole numbers" if arguments[0] is int else "a list of numbers"
+        return _all_wrong(what, arguments[0], value) if isinstance(value, tuple) else "a tuple"
     if origin is Mapping:
         if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
             return "a mapping from names"

@@ -68,6 +68,25 @@ def summarize(episodes: EvaluationResult, limits: tuple[float, ...]) -> dict[str
     return row
 
 
+def summarize_each(episodes: EvaluationResult, limits: tuple[float, ...]) -> dict[str, float]:
+    """The same over all, and for each of several limits with its index in the names; episode e is of that at e mod M.
+
+    Over all, the limit is the mean of all, and the cost relative to the limit that of the limit where it is highest.
+    """
+    returns, costs = np.asarray(episodes.returns), np.asarray(episodes.costs)
+    of_each: dict[str, float] = {}
+    for index, limit in enumerate(limits):
+        named = partial(metric_name, index=index, count=len(limits))
+        of_each |= _describe(named("return"), returns[index :: len(limits)])
+        cost = costs[index :: len(limits), 0]
+        of_each |= _describe(named("cost"), cost)
+        of_each[named("cost_limit")] = limit
+        of_each[named("cost_over_limit")] = float(cost.mean() / limit) if limit else float("inf")
+    worst = max(of_each[metric_name("cost_over_limit", index, len(limits))] for index in range(len(limits)))
+    row = _describe("return", returns) | _describe("cost", costs[:, 0])
+    return row | {"cost_limit": float(np.mean(limits)), "cost_over_limit": worst} | of_each
+
+
 def _describe(name: str, values: np.ndarray) -> dict[str, float]:
     quantiles = {f"{name}_q{q}": float(np.quantile(values, q / 100)) for q in (10, 50, 90)}
     return {f"{name}_mean": float(values.mean()), f"{name}_std": float(values.std())} | quantiles

@@ -53,8 +53,12 @@ def sample(
     gamma: jax.Array,
     recent_share: float,
     recent_rows: int,
+    limits: int = 0,
 ) -> Batch:
-    """Draw a batch uniformly; a share of the policy's states comes from the newest `recent_rows` rows."""
+    """Draw a batch uniformly; a share of the policy's states comes from the newest `recent_rows` rows.
+
+    With several `limits` state b comes from the environments of the limit at b mod `limits`: as many for each.
+    """
     num_envs = replay.data.reward.shape[1]
     recent = round(recent_share * batch_size)
     # All numbers in one draw: on a CPU each draw costs as much for one number as for thousands.
@@ -63,6 +67,8 @@ def sample(
     age = _between(pairs[0, :batch_size], 1, replay.size - n_step)
     newest = _between(pairs[0, batch_size:], jnp.maximum(replay.size - recent_rows, 0), replay.size)
     env, recent_env = jnp.split(_between(pairs[1], 0, num_envs), [batch_size])
+    if limits:
+        env, recent_env = (x - x % limits + jnp.arange(len(x)) % limits for x in (env, recent_env))
     batch = _windows(replay, age, env, n_step, gamma)
     recent_observation = replay.data.observation[_row(replay, newest), recent_env]
     policy_observation = jnp.concatenate([recent_observation, batch.observation[recent:]])

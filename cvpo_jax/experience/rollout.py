@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax.typing import ArrayLike
 
-from cvpo_jax.algorithm import running_statistics
+from cvpo_jax.algorithm import limits, running_statistics
 from cvpo_jax.algorithm.limit_controller import observe_rates
 from cvpo_jax.algorithm.scales import SignalSums
 from cvpo_jax.algorithm.state import Metrics, StaticConfig, TrainState
@@ -56,7 +56,7 @@ class EpisodeSums(struct.PyTreeNode):
         )
 
     def add(self, transition: Transition, limit: jax.Array, episode_length: int) -> "EpisodeSums":
-        """Take in one step of all environments; an episode is over the limit `[C]` where its cost is above it."""
+        """Take in one step of all environments; an episode is over the limit, `[C]` or `[N, C]`, if its cost is."""
         steps = self.steps + 1
         reward, cost = self.reward + transition.reward, self.cost + transition.cost
         going_on = 1 - jnp.maximum(transition.done, transition.truncation)
@@ -136,6 +136,7 @@ def collect(
     # The cost of acting by the mean is measured, as the policy will be used. Without such environments, of exploring.
     deterministic = deterministic_envs(state.static, env.num_envs) or env.num_envs
     deployed = deployed_envs(state.static, env.num_envs) or deterministic
+    limit = limits.of_members(state.static, state.hyperparameters.cost_limit, env.num_envs)
 
     def step(collector: CollectorState, _: None) -> tuple[CollectorState, tuple]:
         key, key_action = jax.random.split(collector.key)
@@ -150,7 +151,7 @@ def collect(
             done=env_state.done,
             truncation=env_state.info["truncation"],
         )
-        sums = collector.episode.add(transition, state.hyperparameters.cost_limit, env.episode_length)
+        sums = collector.episode.add(transition, limit, env.episode_length)
         # The observation that came of the step is stored with the environments, even if nobody acts on it any more.
         bad = {
             "nonfinite": _unusable(env_state.obs, transition.reward, transition.cost),
@@ -158,8 +159,8 @@ def collect(
         }
         stored = replay.insert(collector.replay, transition)
         measured = Measured(
-            rates=_rates(transition, deterministic),
-            deployed=_rates(transition, deployed),
+            rates=_rates(state.static, transition, deterministic),
+            deployed=_rates(state.static, transition, deployed),
             signals=SignalSums.measured(transition.reward, transition.cost),
         )
         return CollectorState(env_state, stored, sums, key), (observation, measured, bad)
@@ -176,9 +177,10 @@ def _unusable(*values: jax.Array) -> jax.Array:
     return jnp.sum(jnp.stack([jnp.sum(~(jnp.abs(x) <= LARGEST)) for x in values]))
 
 
-def _rates(transition: Transition, envs: int) -> StepRates:
-    """Of the first `envs` environments."""
-    return StepRates.measured(transition.cost[:envs], transition.done[:envs], transition.truncation[:envs])
+def _rates(static: StaticConfig, transition: Transition, envs: int) -> StepRates:
+    """Of the first `envs` environments, with several limits of those of each."""
+    reports = (transition.cost, transition.done, transition.truncation)
+    return limits.each(static, StepRates.measured)(*(limits.split(static, x[:envs]) for x in reports))
 
 
 def _over_devices(measured: Measured, axis_name: str | None) -> Measured:

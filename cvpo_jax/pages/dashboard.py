@@ -93,8 +93,8 @@ def find_runs(folder: Path) -> Iterator[Path]:
 
 
 def describe(config: Config, rows: list[Row]) -> dict[str, Any]:
-    """What a run is, and its evaluations in columns `[E]`, of each constraint its own."""
-    limits = config.algo.constraint_limits
+    """What a run is, and its evaluations in columns `[E]`, of each constraint, or of several limits each, its own."""
+    limits = {f"limit {each:g}": each for each in config.algo.limits} or config.algo.constraint_limits
     shown = rows[:: max(1, -(-len(rows) // MOST_POINTS))]
     if rows and shown[-1] is not rows[-1]:
         shown = [*shown, rows[-1]]

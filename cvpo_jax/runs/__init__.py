@@ -7,5 +7,5 @@
 - `console`, `board`: what a run says on the terminal and to TensorBoard.
 - `recorder`: a run's outlets together, and the judgment of its numbers.
 - `comparison/`: tables and pictures of several runs.
-- `policy`: a trained policy from a run directory.
+- `policy`: a trained policy from a run directory; `at_limit`: of a run at several limits that at one.
 """

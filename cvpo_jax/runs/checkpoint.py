@@ -98,7 +98,10 @@ def _options(writing: bool) -> ocp.CheckpointManagerOptions:
 
 
 def score(metrics: dict[str, float], limits: tuple[float, ...]) -> float:
-    """What makes a checkpoint the best: return among those that keep every limit, else the smallest excess of cost."""
+    """What makes a checkpoint the best: return among those that keep every limit, else the smallest excess of cost.
+
+    With several limits in one training the return is the mean over them, and each is kept by its own episodes.
+    """
     names = [f"{metric_name('cost', index, len(limits))}_mean" for index in range(len(limits))]
     excess = sum(max(0.0, metrics[name] - limit) for name, limit in zip(names, limits, strict=True))
     return metrics["return_mean"] if excess == 0 else -1e6 - excess

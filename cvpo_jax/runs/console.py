@@ -16,6 +16,9 @@ HEADER = COLUMNS.format(
     "step", "updates", "minutes", "return", "cost", "cost/limit", "predicted", "pressure", "steps/s"
 )
 
+EACH_WIDTH = 16
+"""Of the column of one of several limits: its return at its cost."""
+
 
 class Logs:
     """Where a run reports; use as a context manager, so that its files are closed and the bar is taken down.
@@ -64,14 +67,23 @@ class Logs:
         parts += [f"training return {returns:6.2f} cost {costs:6.1f}"] if math.isfinite(returns) else []
         self._progress.update(self._task, completed=step, description="  ".join(parts) or "training")
 
-    def evaluation(self, row: Row, num_constraints: int) -> None:
-        """Write an evaluation everywhere; the terminal shows the first of the constraints."""
+    def evaluation(self, row: Row, num_constraints: int, limits: tuple[float, ...] = ()) -> None:
+        """Write an evaluation everywhere; the terminal shows the first of the constraints, and each of several limits.
+
+        Of these the other columns are means, and `cost/limit` is that of the limit where it is highest.
+        """
         record_metrics(self._run_dir, row)
         self._board.evaluation(row)
         if self._header_due:
-            self.say(HEADER)
+            self.say(HEADER + "".join(f"{f'limit {limit:g}':>{EACH_WIDTH}}" for limit in limits))
             self._header_due = False
-        self.say(_line(row, num_constraints))
+        self.say(_line(row, num_constraints) + "".join(_at(row, index, len(limits)) for index in range(len(limits))))
+
+
+def _at(row: Row, index: int, count: int) -> str:
+    """Return at cost under one of several limits."""
+    returns, costs = (row[f"{metric_name(name, index, count)}_mean"] for name in ("return", "cost"))
+    return f"{f'{returns:.2f} @ {costs:.1f}':>{EACH_WIDTH}}"
 
 
 def _line(row: Row, num_constraints: int) -> str:

@@ -1,14 +1,15 @@
 """Every key of `metrics.jsonl` with its unit and meaning: the one source of docs/reference/metrics.md.
 
 A row is written at each evaluation. `{c}` in a name marks the place of a constraint's index: nothing with one
-constraint, `_0`, `_1`, … with several.
+constraint, `_0`, `_1`, … with several. With several limits in one training a row has the keys with `{c}` and `{l}`
+once under the plain name, over all of them, and once for each.
 """
 
 from dataclasses import dataclass
 
 from cvpo_jax.config.names import metric_name
 
-CONSTRAINT = "{c}"
+CONSTRAINT, LIMIT = "{c}", "{l}"
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ PROGRESS = MetricGroup(
 )
 EVALUATION = MetricGroup(
     "Evaluation",
-    "Over `--eval.episodes` whole episodes of the averaged policy, each with a new layout.",
+    "Over `--eval.episodes` whole episodes of the averaged policy, each with a new layout; with several limits as many"
+    " for each. Over all `cost_limit` is the mean, and `cost_over_limit` that of the limit where it is highest.",
     (
-        *_statistics("return", "reward", "return of an episode"),
+        *_statistics("return{l}", "reward", "return of an episode"),
         *_statistics("cost{c}", "cost", "cost of an episode"),
         MetricKey("cost_limit{c}", "cost", "limit on the mean cost of an episode"),
         MetricKey("cost_over_limit{c}", "", "mean cost relative to the limit: 1 is exactly at the limit"),
@@ -96,11 +98,11 @@ ESTEP = MetricGroup(
     "E-step",
     "See docs/design/dual_solver.md.",
     (
-        MetricKey("estep/eta", "reward", "temperature of the weights"),
+        MetricKey("estep/eta{l}", "reward", "temperature of the weights"),
         MetricKey("estep/lam{c}", "reward/cost", "multiplier of the constraint; SAC-Lagrangian's, too"),
         MetricKey("estep/lam_normalized{c}", "", "the same in units of std(Qr) / std(Qc) over a state's samples"),
-        MetricKey("estep/kl_ratio", "", "KL of the weights relative to `--algo.kl_estep`"),
-        MetricKey("estep/converged", "", "share of the updates whose dual was solved to its optimum"),
+        MetricKey("estep/kl_ratio{l}", "", "KL of the weights relative to `--algo.kl_estep`"),
+        MetricKey("estep/converged{l}", "", "share of the updates whose dual was solved to its optimum"),
     ),
 )
 LEARNING = MetricGroup(
@@ -140,12 +142,17 @@ _OF_CVPO = ("cost/threshold", "estep/eta", "estep/kl_ratio", "estep/converged", 
 _OF_SAC = ("sac/",)
 
 
-def metric_names(num_constraints: int, algorithm: str = "cvpo") -> tuple[str, ...]:
-    """Return the keys of a row of a run with `num_constraints` constraints, those of each constraint in a row."""
+def metric_names(num_constraints: int, algorithm: str = "cvpo", num_limits: int = 0) -> tuple[str, ...]:
+    """Return the keys of a row of a run with `num_constraints` constraints, or of one with one and several limits.
+
+    Those of each constraint, or limit, stand in a row.
+    """
     foreign = _OF_SAC if algorithm == "cvpo" else _OF_CVPO
-    suffixes = [metric_name("", index, num_constraints) for index in range(num_constraints)]
+    of_constraints = [metric_name("", index, num_constraints) for index in range(num_constraints)]
+    of_limits = ["", *(metric_name("", index, num_limits) for index in range(num_limits))]
     names: list[str] = []
     for key in (key for group in GROUPS for key in group.keys if not key.name.startswith(foreign)):
-        here = suffixes if CONSTRAINT in key.name else [""]
-        names += [key.name.replace(CONSTRAINT, suffix) for suffix in here]
+        suffixes = of_limits if num_limits or LIMIT in key.name else of_constraints
+        here = suffixes if CONSTRAINT in key.name or LIMIT in key.name else [""]
+        names += [key.name.replace(CONSTRAINT, suffix).replace(LIMIT, suffix) for suffix in here]
     return tuple(names)

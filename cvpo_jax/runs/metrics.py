@@ -5,6 +5,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 from cvpo_jax.config import ConfigError
@@ -24,6 +25,15 @@ def nulls(row: Row) -> dict[str, float | None]:
 def to_json(row: Row) -> str:
     """One line of JSON."""
     return json.dumps(nulls(row))
+
+
+def row_at(row: Row, index: int, count: int) -> Row:
+    """An evaluation at several limits as that of a run at the one at `index` of `count`: its numbers, and no means."""
+    ending = r"((?:_(?:mean|std|q\d+))?)"
+    own = re.compile(rf"(.*)_{index}{ending}")
+    any_limit = re.compile(rf".*_(?:{'|'.join(map(str, range(count)))}){ending}")
+    shared = {name: value for name, value in row.items() if not any_limit.fullmatch(name)}
+    return shared | {found[1] + found[2]: value for name, value in row.items() if (found := own.fullmatch(name))}
 
 
 def read_metrics(run_dir: Path) -> list[Row]:

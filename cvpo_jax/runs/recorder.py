@@ -11,7 +11,7 @@ from orbax.checkpoint import CheckpointManager
 
 from cvpo_jax.algorithm.state import StaticConfig, TrainState
 from cvpo_jax.config import Config
-from cvpo_jax.experience.evaluation import EvaluationResult, summarize
+from cvpo_jax.experience.evaluation import EvaluationResult, summarize, summarize_each
 from cvpo_jax.experience.rollout import LARGEST, CollectorState
 from cvpo_jax.runs import checkpoint, directory, judgment
 from cvpo_jax.runs.callbacks import Callback, Callbacks
@@ -95,12 +95,12 @@ class Recorder:
             return
         # First what was to be written before: a run has at most one evaluation without its checkpoint.
         self.finish_checkpoint()
-        limits, step = self.config.algo.cost_limits, int(content.state.env_steps)
-        summary = summarize(episodes, limits)
+        algo, step = self.config.algo, int(content.state.env_steps)
+        summary = (summarize_each if algo.limits else summarize)(episodes, algo.judged_limits)
         counts = {"step": step, "updates": int(content.state.updates), "seconds": content.seconds}
-        score = {"score": checkpoint.score(summary, limits)}
+        score = {"score": checkpoint.score(summary, algo.judged_limits)}
         evaluation = counts | summary | score | row
-        self.logs.evaluation(evaluation, len(limits))
+        self.logs.evaluation(evaluation, len(algo.constraint_limits), algo.limits)
         checkpoint.save(self.manager, step, content, score["score"])
         self._saving = step
         self.tell("on_evaluation", evaluation)

@@ -159,7 +159,7 @@ def _tell(study: Any, point: Any, trials_of: Sequence[Trial], last: int) -> None
         point.set_user_attr(PROBLEM, problem)
         study.tell(point, state=_state(study.trials[point.number], "FAIL"))
         return
-    limits = trials_of[0].config.algo.cost_limits
+    limits = trials_of[0].config.algo.judged_limits
     for index, limit in enumerate(limits):
         name = metric_name("cost", index, len(limits))
         point.set_constraint(name, pooled(trials_of, f"{name}_mean", last) - limit)

@@ -14,7 +14,12 @@ def announce(say: Callable[[str], None], trials: TrialSet, collector: CollectorS
     """What is about to be done, before it takes long: task, limit and threshold, memory, devices."""
     config, static = trials.config, trials.static
     say(f"{config.env.id} ({config.env.backend}) on {trials.trial_devices} {trials.chosen[0].platform} device(s)")
-    for name, limit in config.algo.constraint_limits.items():
+    if config.algo.limits:
+        say(
+            f"cost: limits {' '.join(f'{limit:g}' for limit in config.algo.limits)} an episode of "
+            f"{static.episode_length} steps, each with a share of the environments"
+        )
+    for name, limit in {} if config.algo.limits else config.algo.constraint_limits.items():
         threshold = float(threshold_from_limit(limit, config.algo.gamma, static.episode_length))
         say(
             f"{name}: limit {limit:g} an episode of {static.episode_length} steps, gamma {config.algo.gamma:g}: "

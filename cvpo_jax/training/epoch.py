@@ -61,10 +61,12 @@ def make_phases(loop: Callable, chosen: list[jax.Device], placement: Placement) 
 
 def make_draw(config: Config, num_devices: int) -> Callable[..., Batch]:
     """`replay.sample` for one of `num_devices` devices: from a replay, a key and `gamma` to its share of a batch."""
-    algo = config.algo
+    algo, limits = config.algo, len(config.algo.limits)
+    each = algo.batch_size // num_devices
     return partial(
         replay.sample,
-        batch_size=algo.batch_size // num_devices,
+        batch_size=each - each % limits if limits else each,
+        limits=limits,
         n_step=algo.n_step,
         recent_share=algo.recent_share,
         recent_rows=max(1, config.scale.recent_steps // config.scale.num_envs),

@@ -24,6 +24,7 @@ from cvpo_jax.algorithm.state import (
 from cvpo_jax.config import Config
 from cvpo_jax.experience import rollout
 from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation
+from cvpo_jax.experience.limit_input import require_equal_shares
 from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runs.recorder import Parts
 from cvpo_jax.runtime import devices, memory
@@ -35,7 +36,9 @@ from envs.base import State
 
 
 def shape(config: Config) -> tuple[Config, tuple[str, ...]]:
-    """What two trials must have in common to share a program: all but seed, limits and the options that are numbers."""
+    """What two trials must have in common to share a program: all but seed, the limit, or those of constraints, and the
+    options that are numbers. Several limits in one training are among what they share: environments are made for them.
+    """
     train = replace(config.train, seed=0, devices=1)
     common = replace(config, algo=without_numbers(config.algo), train=train, run_dir=None)
     return common, tuple(config.algo.constraints)
@@ -171,10 +174,11 @@ def build(configs: Sequence[Config], chosen: list[jax.Device]) -> PopulationTrai
     config = replace(configs[0], train=replace(configs[0].train, devices=1))
     schedule = config.schedule()
     env = TrialEnv(partial(trainer.make_env, config, staggered=True), config.scale.num_envs)
-    evaluation_env = TrialEnv(partial(trainer.make_env, config), config.eval.episodes)
+    evaluation_env = TrialEnv(partial(trainer.make_env, config), trainer.evaluation_envs(config))
     memory.require_room(env, config.scale.replay_size, chosen, -(-len(configs) // len(chosen)))
     matmul.require(config.algo.matmul_dtype)
     static = trainer.make_static_config(config, env)
+    require_equal_shares(static, env.num_envs, 1)
     rows = config.scale.replay_size // config.scale.num_envs
 
     def place(function: Callable) -> Callable:

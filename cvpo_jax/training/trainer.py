@@ -16,6 +16,7 @@ from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.sections import PORT_OPTIONS
 from cvpo_jax.experience import rollout
 from cvpo_jax.experience.evaluation import EvaluationResult, make_evaluation
+from cvpo_jax.experience.limit_input import LimitInput, require_equal_shares
 from cvpo_jax.experience.rollout import CollectorState
 from cvpo_jax.runs.recorder import Parts
 from cvpo_jax.runtime import devices, distributed, memory
@@ -73,14 +74,15 @@ class Trainer(TrialSet):
 def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> VectorEnv:
     """`num_envs` environments of the experiment's task in one vector; raises ConfigError where there is none.
 
-    `staggered` spreads those of the port over the phases of an episode, so that a mean over fewer steps sees them all.
+    With several limits each environment is told its own (`limit_input`). `staggered` spreads those of the port over the
+    phases of an episode, so that a mean over fewer steps sees them all.
     """
-    env = config.env
+    env, limits = config.env, config.algo.limits
     options = {name: value for name in PORT_OPTIONS if (value := getattr(env, name)) is not None}
     if env.layout != "random":
         options["layout"] = env.layout
     try:
-        return envs.make_vector(
+        made = envs.make_vector(
             env.id,
             num_envs,
             backend=env.backend,
@@ -96,6 +98,12 @@ def make_env(config: Config, num_envs: int, *, staggered: bool = False) -> Vecto
     except (ValueError, ImportError) as error:
         where = "" if env.is_own else f" --env.backend {env.backend}"
         raise ConfigError(f"--env.id {env.id}{where}: {error}") from error
+    return LimitInput(made, limits) if limits else made
+
+
+def evaluation_envs(config: Config) -> int:
+    """How many environments an evaluation plays: `eval.episodes`, for each of the limits where there are several."""
+    return config.eval.episodes * (len(config.algo.limits) or 1)
 
 
 def build(config: Config) -> Trainer:
@@ -111,6 +119,7 @@ def build(config: Config) -> Trainer:
     memory.require_room(env, config.scale.replay_size, chosen, 1 / len(everywhere))
     matmul.require(config.algo.matmul_dtype)
     static = make_static_config(config, env)
+    require_equal_shares(static, env.num_envs, len(everywhere))
     rows = config.scale.replay_size // config.scale.num_envs
     loop = partial(make_loop(config, schedule, env, len(everywhere)), axis_name=devices.AXIS_NAME)
     place = partial(devices.parallel, placement=config.train.placement)
@@ -122,7 +131,7 @@ def build(config: Config) -> Trainer:
         static=static,
         start=partial(_start, config, static, chosen, place(partial(rollout.start, env, rows), everywhere)),
         **make_phases(loop, chosen, config.train.placement),
-        evaluate=make_evaluation(make_env(config, config.eval.episodes), stochastic=config.eval.stochastic),
+        evaluate=make_evaluation(make_env(config, evaluation_envs(config)), stochastic=config.eval.stochastic),
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cvpo_jax.config import ConfigError
 from cvpo_jax.config.names import metric_name
 from cvpo_jax.runs.directory import load_config
-from cvpo_jax.runs.metrics import Row, read_metrics
+from cvpo_jax.runs.metrics import Row, read_metrics, row_at
 
 PROPERTIES = ("task", "mode", "limit")
 """What runs are told apart by, their seeds aside."""
@@ -17,7 +18,7 @@ PROPERTIES = ("task", "mode", "limit")
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run and its evaluations; of several constraints the first one counts."""
+    """A run and its evaluations, or a run at several limits and those at one; of constraints the first one counts."""
 
     run_dir: Path
     task: str
@@ -49,8 +50,22 @@ class RunGroup:
     records: tuple[RunRecord, ...]
 
 
+def read_records(run_dir: Path) -> list[RunRecord]:
+    """The run in `run_dir`, one at several limits as a run for each; raises ConfigError as `read_record` does."""
+    record, limits = read_record(run_dir), load_config(run_dir).algo.limits
+    if not limits:
+        return [record]
+    return [
+        replace(record, limit=limit, rows=[row_at(row, index, len(limits)) for row in record.rows])
+        for index, limit in enumerate(limits)
+    ]
+
+
 def read_record(run_dir: Path) -> RunRecord:
-    """The run in `run_dir`; raises ConfigError where it has no evaluation, or one lacks what all have."""
+    """The run in `run_dir`; raises ConfigError where it has no evaluation, or one lacks what all have.
+
+    One at several limits by its means over them.
+    """
     config, rows = load_config(run_dir), read_metrics(run_dir)
     if not rows:
         raise ConfigError(f"{run_dir} holds no evaluation yet: let it train longer, or lower --eval.every")
@@ -58,7 +73,7 @@ def read_record(run_dir: Path) -> RunRecord:
         run_dir=run_dir,
         task=config.env.id,
         mode=config.algo.method,
-        limit=config.algo.cost_limits[0],
+        limit=statistics.fmean(config.algo.limits) if config.algo.limits else config.algo.cost_limits[0],
         seed=config.train.seed,
         constraints=len(config.algo.cost_limits),
         rows=rows,

@@ -11,19 +11,33 @@ from scipy import stats
 from cvpo_jax.algorithm.state import TrainState
 from cvpo_jax.config import Config
 from cvpo_jax.config.names import metric_name
+from cvpo_jax.runs import at_limit
 from cvpo_jax.runs.checkpoint import Which
 from cvpo_jax.runs.export.policy_arrays import PolicyArrays
-from cvpo_jax.runs.metrics import Row, read_metrics
+from cvpo_jax.runs.metrics import Row, read_metrics, row_at
 
 CONFIDENCE = 0.95
 
 Card = dict[str, Any]
 
 
-def model_card(run_dir: Path, config: Config, state: TrainState, policy: PolicyArrays, chosen: Which) -> Card:
-    """The card of the policy of `state`, a checkpoint of `run_dir` that was chosen as `chosen` says."""
-    step = int(state.env_steps)
+def model_card(
+    run_dir: Path,
+    config: Config,
+    state: TrainState,
+    policy: PolicyArrays,
+    chosen: Which,
+    limit: float | None = None,
+) -> Card:
+    """The card of the policy of `state`, a checkpoint of `run_dir` that was chosen as `chosen` says.
+
+    Of a run at several limits that at `limit`, which was measured if it is one of them.
+    """
+    step, limits = int(state.env_steps), config.algo.limits
     row = next((row for row in read_metrics(run_dir) if row["step"] == step), None)
+    if row and limit is not None:
+        row = row_at(row, limits.index(limit), len(limits)) if limit in limits else None
+    config = at_limit.config_at(config, limit)
     return {
         "task": config.env.id,
         "env": dataclasses.asdict(dataclasses.replace(config.env, folder=None)),

@@ -12,7 +12,7 @@ import numpy as np
 
 from cvpo_jax.config import Config, ConfigError
 from cvpo_jax.config.sections import AlgoConfig, EnvConfig
-from cvpo_jax.runs import directory
+from cvpo_jax.runs import at_limit, directory
 from cvpo_jax.runs.checkpoint import Which
 from cvpo_jax.runs.export import files
 from cvpo_jax.runs.export.policy_arrays import PolicyArrays
@@ -34,10 +34,13 @@ class ShownPolicy:
     """From an observation `[..., O]` to an action `[..., A]` in [-1, 1]."""
 
 
-def of_run(run_dir: Path, step: Which) -> ShownPolicy:
-    """The policy of a run's checkpoint; raises ConfigError, CheckpointError."""
-    config, state = directory.load_config(run_dir), load_state(run_dir, step=step)
-    return ShownPolicy(run_dir.resolve().name, config, int(state.env_steps), make_policy(state))
+def of_run(run_dir: Path, step: Which, limit: float | None = None) -> ShownPolicy:
+    """The policy of a run's checkpoint, at `limit` if it knows several; raises ConfigError, CheckpointError."""
+    config = directory.load_config(run_dir)
+    at_limit.require_limit(run_dir, config, limit)
+    state = load_state(run_dir, step=step, limit=limit)
+    name = run_dir.resolve().name + ("" if limit is None else f", limit {limit:g}")
+    return ShownPolicy(name, at_limit.config_at(config, limit), int(state.env_steps), make_policy(state))
 
 
 def chosen(name: str) -> ShownPolicy:
