@@ -15,7 +15,7 @@ import pytest
 from paths import ROOT
 
 from cvpo_jax.config import Config, ControllerConfig
-from cvpo_jax.experience.evaluation import EvaluationResult, summarize
+from cvpo_jax.experience.evaluation import EvaluationResult, summarize, summarize_each
 from cvpo_jax.runs.metric_keys import GROUPS, metric_names
 
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -175,3 +175,9 @@ def test_the_readme_starts_with_what_how_and_a_picture() -> None:
     assert len(lines) <= 90
     for part in ("make run", "make test", "results/figures/point_goal.gif"):
         assert part in first_screen
+
+
+def test_several_limits_have_their_means_and_an_index_each() -> None:
+    names = set(metric_names(1, num_limits=2))
+    assert {"return_mean", "return_0_mean", "cost_1_q90", "cost_limit", "cost/pressure", "estep/eta_1"} <= names
+    assert set(summarize_each(EvaluationResult(np.zeros(4), np.zeros((4, 1))), (1.0, 2.0))) < names

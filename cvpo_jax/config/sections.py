@@ -234,7 +234,8 @@ class AlgoConfig:
         require(not self.constraints, f"{said}: they are limits on the total cost; leave out --algo.constraints")
         require(
             self.cost_limit == AlgoConfig.cost_limit,
-            f"{said}: they stand in place of --algo.cost_limit {self.cost_limit:g}; leave it out",
+            f"{said}: they stand in place of --algo.cost_limit {self.cost_limit:g}; "
+            f"leave that at {AlgoConfig.cost_limit:g}",
         )
         require(
             self.limit_mode == "measured", f"{said}: the paper's threshold knows one limit; leave out --algo.limit_mode"

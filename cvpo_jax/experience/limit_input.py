@@ -60,6 +60,6 @@ def require_equal_shares(static: StaticConfig, num_envs: int, num_devices: int) 
     where = f"{num_envs} on each of {num_devices} devices" if num_devices > 1 else f"{num_envs}"
     raise ConfigError(
         f"--env.num_envs is {num_envs * num_devices}: {where}, {by_mean} that act by a mean and {deployed} by the "
-        f"average policy, cannot be shared equally by {count} --algo.limits; take a multiple of {4 * count * num_devices}, "
+        f"average policy, cannot be shared equally by {count} limits; take a multiple of {4 * count * num_devices}, "
         "which with --algo.deterministic_share 0.5 can"
     )

@@ -20,7 +20,7 @@ from envs.safety_gymnasium.env import SafetyGymnasiumEnv
 def run_dir(tmp_path, monkeypatch):
     """A run whose policy drives straight on; the best checkpoint is the one at step 700, the latest at 1000."""
     states = {None: 1000, "best": 700}
-    monkeypatch.setattr(shown, "load_state", lambda _, step: SimpleNamespace(env_steps=states[step]))
+    monkeypatch.setattr(shown, "load_state", lambda _, step, limit: SimpleNamespace(env_steps=states[step]))
     monkeypatch.setattr(shown, "make_policy", lambda _: lambda observation: jnp.array([1.0, 0.0]))
 
     def make(task_id="SafetyPointGoal1-v0", **options):

@@ -140,3 +140,10 @@ def test_a_file_beside_an_experiment_is_imported_unless_its_name_is_that_of_an_i
     before = list(sys.path)
     assert load_experiment(path).algo.cost_limit == 7.0
     assert sys.path == before
+
+
+@pytest.mark.parametrize("words", [["5", "10", "25"], ["5,10,25"], ["5,", "10,", "25"]])
+def test_numbers_are_written_as_words_or_between_commas(words):
+    assert overridden("--algo.limits", *words).algo.limits == (5.0, 10.0, 25.0)
+    assert overridden("--algo.hidden", *words).algo.hidden == (5, 10, 25)
+    assert overridden("--algo.limits").algo.limits == ()

@@ -4,20 +4,31 @@ from dataclasses import replace
 from functools import partial
 
 import jax
-from toy import ToyEnv
+from toy import Bandit, ToyEnv
 
 from cvpo_jax import AlgoConfig, Config, TrainConfig
 from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, init_train_state
 from cvpo_jax.algorithm.update import update
 from cvpo_jax.experience import replay, rollout
 from cvpo_jax.experience.evaluation import make_evaluation
+from cvpo_jax.experience.limit_input import LimitInput
 
 NUM_ENVS = 32
 LIMIT = 6.0
 MOST_ITERATIONS = 8000
 
 
-def solve(env: ToyEnv, algo: AlgoConfig, updates: int, seed: int = 0, *, of: int | None = None):
+class ToldBandit(LimitInput):
+    """A bandit whose copies are held to two limits in turn, and told which."""
+
+    limits = (4.0, 12.0)
+
+    def __init__(self, num_envs: int, unit: float = 1.0) -> None:
+        super().__init__(Bandit(num_envs, unit), self.limits)
+        self.unit = unit
+
+
+def solve(env: ToyEnv | ToldBandit, algo: AlgoConfig, updates: int, seed: int = 0, *, of: int | None = None):
     """Train on `env` with two updates a step of all environments, from the networks of `seed`; returns the state.
 
     These are the first updates of a training of `of`. Equal problems, options and `of` share one compiled program.
@@ -43,7 +54,7 @@ def solve(env: ToyEnv, algo: AlgoConfig, updates: int, seed: int = 0, *, of: int
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def run(kind: type[ToyEnv], num_envs: int, unit, iterations, keys, state, collector):
+def run(kind: type[ToyEnv] | type[ToldBandit], num_envs: int, unit, iterations, keys, state, collector):
     """The state after `iterations` steps of all environments, each with two updates."""
     env, algo = kind(num_envs, unit), state.static.algo
     draw = partial(
@@ -52,6 +63,7 @@ def run(kind: type[ToyEnv], num_envs: int, unit, iterations, keys, state, collec
         n_step=algo.n_step,
         recent_share=algo.recent_share,
         recent_rows=20,
+        limits=len(algo.limits),
     )
 
     def iteration(index, carry):

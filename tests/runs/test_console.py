@@ -48,3 +48,14 @@ def test_the_bar_tells_what_is_known_and_no_more(tmp_path):
     assert told[0] == "training"
     assert "steps/s" not in told[1] and "cost    2.0" in told[1]
     assert told[2].startswith("5,000 steps/s") and "nan" not in "".join(told)
+
+
+def test_of_several_limits_the_terminal_shows_return_and_cost_of_each(tmp_path, capsys):
+    each = {"return_0_mean": 1.0, "cost_0_mean": 1.5, "return_1_mean": 2.0, "cost_1_mean": 2.5}
+    with Logs(tmp_path, 1000) as logs:
+        logs.evaluation(ROW | each, 1, (5.0, 12.5))
+    header, line = capsys.readouterr().out.splitlines()[:2]
+    assert header.startswith(HEADER) and header.split()[-4:] == ["limit", "5", "limit", "12.5"]
+    assert line.split()[3:6] == ["1.50", "2.0", "inf"]
+    assert line.split()[-6:] == ["1.00", "@", "1.5", "2.00", "@", "2.5"]
+    assert len(header) == len(line)

@@ -1,0 +1,105 @@
+"""Several limits in one training: each state belongs to one, and each is solved and held as if it were alone."""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from known_cmdps import NUM_ENVS, ToldBandit, algo, solve
+
+from cvpo_jax import AlgoConfig, solve_dual
+from cvpo_jax.algorithm import critics, limits, update
+from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState, init_train_state
+from cvpo_jax.config import ControllerConfig
+from cvpo_jax.experience.evaluation import make_evaluation, summarize_each
+
+ALGO = AlgoConfig(hidden=(16,), samples=8, batch_size=24, limits=(5.0, 10.0, 50.0))
+SIZES = {"observation_size": 3, "action_size": 2, "num_constraints": 1, "episode_length": 100}
+STATES, SAMPLES = 24, 8
+
+
+def make_state(algo: AlgoConfig) -> TrainState:
+    static = StaticConfig.from_config(algo, **SIZES)
+    return init_train_state(static, Hyperparameters.from_config(algo), jax.random.PRNGKey(0))
+
+
+def pressed(state: TrainState) -> TrainState:
+    """`state` whose limits have different pressures: their constraints bind differently."""
+    integral = jnp.array([[0.2], [0.8], [1.5]])
+    return state.replace(controller=state.controller.replace(integral=integral, reference=jnp.zeros((3, 1))))
+
+
+def test_states_are_split_by_their_limits_and_joined_again() -> None:
+    static = make_state(ALGO).static
+    x = jnp.arange(STATES * 2).reshape(STATES, 2)
+    parts = limits.split(static, x)
+    assert parts.shape == (3, 8, 2)
+    np.testing.assert_array_equal(parts[1], x[1::3])
+    np.testing.assert_array_equal(limits.join(static, parts), x)
+    np.testing.assert_array_equal(limits.split(static, x.T[None], axis=2), jnp.moveaxis(parts, 2, 1)[:, None])
+    one = make_state(replace(ALGO, limits=())).static
+    assert limits.split(one, x) is x and limits.join(one, x) is x
+
+
+def test_what_belongs_to_a_limit_has_an_axis_of_its_own_only_where_there_are_several() -> None:
+    several, one = make_state(ALGO), make_state(replace(ALGO, limits=()))
+    assert several.hyperparameters.cost_limit.tolist() == [[5.0], [10.0], [50.0]]
+    for part in ("duals", "controller"):
+        of_one, of_each = (jax.tree.leaves(getattr(state, part)) for state in (one, several))
+        assert [x.shape for x in of_each] == [(3, *x.shape) for x in of_one]
+    assert make_state(replace(ALGO, name="sac_lag")).duals.eta.shape == (), "one temperature"
+
+
+def test_each_controller_follows_its_own_limit() -> None:
+    state = make_state(ALGO)
+    rates = jax.tree.map(jnp.ones_like, state.controller.slow)
+    rates = rates.replace(cost=jnp.array([[0.1], [0.1], [0.1]]), terminations=jnp.zeros(3), ends=jnp.full(3, 0.01))
+    state = state.replace(controller=state.controller.replace(fast=rates, slow=rates, deployed=rates))
+    pressures = limits.for_each(pressed(state), lambda one: one.limit_controller.pressure(one.controller))
+    for index, limit in enumerate(ALGO.limits):
+        alone = make_state(replace(ALGO, limits=(), cost_limit=limit))
+        controller = jax.tree.map(lambda x, index=index: x[index], pressed(state).controller)
+        np.testing.assert_allclose(pressures[index], alone.limit_controller.pressure(controller), rtol=1e-6)
+
+
+def test_the_dual_of_each_limit_is_the_one_that_its_states_have_alone() -> None:
+    state = pressed(make_state(ALGO))
+    values = jax.random.normal(jax.random.PRNGKey(4), (4, STATES, SAMPLES))
+    solution, metrics = update.estep(state, values, None)
+    assert solution.weights.shape == (STATES, SAMPLES)
+    reward, costs = critics.aggregate(values, 1, ALGO.cost_aggregate, ALGO.reward_critics)
+    for index in range(3):
+        alone = state.replace(controller=jax.tree.map(lambda x, index=index: x[index], state.controller))
+        alone = alone.replace(hyperparameters=state.hyperparameters.replace(cost_limit=jnp.array([ALGO.limits[index]])))
+        mine = costs[:, index::3]
+        kl_bound = state.hyperparameters.kl_estep
+        separate = solve_dual(reward[index::3], mine, update.choose_threshold(alone, mine), kl_bound)
+        assert bool(separate.converged) and float(separate.lam[0]) > 0
+        np.testing.assert_allclose(solution.lam[index], separate.lam, rtol=1e-3)
+        np.testing.assert_allclose(solution.eta[index], separate.eta, rtol=1e-3)
+        np.testing.assert_allclose(solution.weights[index::3], separate.weights, atol=1e-4)
+        np.testing.assert_allclose(metrics[f"estep/eta_{index}"], separate.eta, rtol=1e-3)
+    assert float(metrics["estep/converged"]) == 1.0
+    assert len(set(np.round(solution.lam[:, 0], 3).tolist())) == 3, "each limit has a multiplier of its own"
+
+
+@pytest.mark.optimized
+@pytest.mark.parametrize("name", ["cvpo", "sac_lag"])
+def test_one_policy_holds_the_bandits_cost_just_under_each_limit_it_is_told(name) -> None:
+    """At each limit as a training at that limit alone would: reward and cost are linear in the action."""
+    env = ToldBandit(NUM_ENVS)
+    state = solve(env, algo(name=name, limits=env.limits), 12_000)
+    row = summarize_each(make_evaluation(env, stochastic=False)(state, jax.random.PRNGKey(3)), env.limits)
+    for index, limit in enumerate(env.limits):
+        cost = row[f"cost_{index}_mean"]
+        assert cost == pytest.approx(ControllerConfig().target_share * limit, rel=0.1)
+        assert row[f"return_{index}_mean"] == pytest.approx(2 * cost - env.episode_length, abs=0.01)
+
+
+def test_without_several_limits_nothing_is_vmapped() -> None:
+    static = make_state(replace(ALGO, limits=())).static
+    function = partial(jnp.add, 1)
+    assert limits.each(static, function) is function
+    assert limits.named(static, {"cost/pressure": jnp.ones(())}).keys() == {"cost/pressure"}
