@@ -26,9 +26,27 @@ def make_state(algo: AlgoConfig) -> TrainState:
 
 
 def pressed(state: TrainState) -> TrainState:
-    """`state` whose limits have different pressures: their constraints bind differently."""
-    integral = jnp.array([[0.2], [0.8], [1.5]])
-    return state.replace(controller=state.controller.replace(integral=integral, reference=jnp.zeros((3, 1))))
+    """`state` whose limits are all met, at different pressures: their constraints bind differently."""
+    on_target = ControllerConfig().target_share * state.hyperparameters.cost_limit / state.static.episode_length
+    rates = state.controller.slow.replace(cost=on_target, incurred=on_target)
+    return state.replace(
+        controller=state.controller.replace(
+            fast=rates,
+            slow=rates,
+            deployed=rates,
+            integral=jnp.array([[0.4], [0.8], [1.5]]),
+            reference=jnp.zeros((3, 1)),
+        )
+    )
+
+
+def of_one(state: TrainState, index: int) -> TrainState:
+    """`state` with what belongs to one limit alone."""
+    limit = state.hyperparameters.cost_limit[index]
+    return state.replace(
+        controller=jax.tree.map(lambda x: x[index], state.controller),
+        hyperparameters=state.hyperparameters.replace(cost_limit=limit),
+    )
 
 
 def test_states_are_split_by_their_limits_and_joined_again() -> None:
@@ -53,15 +71,18 @@ def test_what_belongs_to_a_limit_has_an_axis_of_its_own_only_where_there_are_sev
 
 
 def test_each_controller_follows_its_own_limit() -> None:
-    state = make_state(ALGO)
-    rates = jax.tree.map(jnp.ones_like, state.controller.slow)
-    rates = rates.replace(cost=jnp.array([[0.1], [0.1], [0.1]]), terminations=jnp.zeros(3), ends=jnp.full(3, 0.01))
-    state = state.replace(controller=state.controller.replace(fast=rates, slow=rates, deployed=rates))
-    pressures = limits.for_each(pressed(state), lambda one: one.limit_controller.pressure(one.controller))
+    state = pressed(make_state(ALGO))
+    costly = state.controller.slow.replace(cost=jnp.full((3, 1), 0.1), incurred=jnp.full((3, 1), 0.1))
+    state = state.replace(controller=state.controller.replace(fast=costly))
+    pressures = limits.for_each(state, lambda one: one.limit_controller.pressure(one.controller))
+    advanced = limits.for_each(state, lambda one: one.limit_controller.advance(one.controller))
     for index, limit in enumerate(ALGO.limits):
-        alone = make_state(replace(ALGO, limits=(), cost_limit=limit))
-        controller = jax.tree.map(lambda x, index=index: x[index], pressed(state).controller)
-        np.testing.assert_allclose(pressures[index], alone.limit_controller.pressure(controller), rtol=1e-6)
+        alone, controller = of_one(state, index).limit_controller, of_one(state, index).controller
+        assert alone.limit.tolist() == [limit]
+        np.testing.assert_allclose(pressures[index], alone.pressure(controller), rtol=1e-6)
+        np.testing.assert_allclose(advanced.integral[index], alone.advance(controller).integral, rtol=1e-6)
+    above = (pressures - state.controller.integral)[:, 0]
+    assert above[0] > above[1] > 0 > above[2], "a cost of 10 is twice the first limit, and a fifth of the last"
 
 
 def test_the_dual_of_each_limit_is_the_one_that_its_states_have_alone() -> None:
@@ -71,9 +92,7 @@ def test_the_dual_of_each_limit_is_the_one_that_its_states_have_alone() -> None:
     assert solution.weights.shape == (STATES, SAMPLES)
     reward, costs = critics.aggregate(values, 1, ALGO.cost_aggregate, ALGO.reward_critics)
     for index in range(3):
-        alone = state.replace(controller=jax.tree.map(lambda x, index=index: x[index], state.controller))
-        alone = alone.replace(hyperparameters=state.hyperparameters.replace(cost_limit=jnp.array([ALGO.limits[index]])))
-        mine = costs[:, index::3]
+        alone, mine = of_one(state, index), costs[:, index::3]
         kl_bound = state.hyperparameters.kl_estep
         separate = solve_dual(reward[index::3], mine, update.choose_threshold(alone, mine), kl_bound)
         assert bool(separate.converged) and float(separate.lam[0]) > 0

@@ -73,36 +73,6 @@ def refused(config):
         ("eval", "episodes", 10**9),
     ],
 )
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"limits": (10.0,)}, "10: give two or more, or one as --algo.cost_limit 10"),
-        ({"limits": (10.0, 10.0)}, "10 10: give each limit once, in increasing order"),
-        ({"limits": (10.0, 5.0)}, "10 5: give each limit once, in increasing order"),
-        ({"limits": (-1.0, 5.0)}, "-1 5: the cost of an episode cannot be negative"),
-        ({"limits": (5.0, float("nan"))}, "must be a list of numbers, each a finite number"),
-        ({"limits": (5.0, float("inf"))}, "must be a list of numbers, each a finite number"),
-        ({"limits": (5.0, 10.0), "cost_limit": 7.0}, "in place of --algo.cost_limit 7; leave that at 25"),
-        ({"limits": (5.0, 10.0), "constraints": {"cost_hazards": 3.0}}, "leave out --algo.constraints"),
-        ({"limits": (5.0, 10.0), "limit_mode": "paper"}, "leave out --algo.limit_mode"),
-        ({"limits": (1.0, 2.0, 3.0), "batch_size": 2}, "--algo.batch_size is 2: each of 3 --algo.limits"),
-    ],
-)
-def test_limits_that_one_training_cannot_be_held_to_are_refused(options, said):
-    message = refused(Config(algo=AlgoConfig(**options)))
-    assert "--algo.limits" in message and said in message
-
-
-@pytest.mark.parametrize("limits", [(5.0, 10.0), (1.0, 2.0, 3.0), (5.0, 10.0, 25.0, 50.0), tuple(map(float, range(7)))])
-@pytest.mark.parametrize("backend", ["brax", "gymnasium"])
-def test_by_default_limits_share_the_environments_equally(limits, backend):
-    config = Config(env=EnvConfig(backend=backend), algo=AlgoConfig(limits=limits)).validate()
-    num_envs, usual = config.scale.num_envs, Config(env=EnvConfig(backend=backend)).scale.num_envs
-    assert num_envs % (4 * len(limits)) == 0 and 0.5 < num_envs / usual < 2
-    assert backend == "gymnasium" or len(limits) in (3, 7) or num_envs == usual
-    assert Config.from_json(config.to_json()) == config
-
-
 def test_impossible_values_are_refused_by_name_and_value(section, name, value):
     config = Config()
     changed = dataclasses.replace(getattr(config, section), **{name: value})
@@ -221,3 +191,33 @@ def test_json_with_other_entries_or_types_is_refused_by_name(spoil, said):
 def test_what_is_no_configuration_is_refused(text):
     with pytest.raises(ConfigError, match=r"config\.json (cannot be read|lacks)"):
         Config.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"limits": (10.0,)}, "10: give two or more, or one as --algo.cost_limit 10"),
+        ({"limits": (10.0, 10.0)}, "10 10: give each limit once, in increasing order"),
+        ({"limits": (10.0, 5.0)}, "10 5: give each limit once, in increasing order"),
+        ({"limits": (-1.0, 5.0)}, "-1 5: the cost of an episode cannot be negative"),
+        ({"limits": (5.0, float("nan"))}, "must be a list of numbers, each a finite number"),
+        ({"limits": (5.0, float("inf"))}, "must be a list of numbers, each a finite number"),
+        ({"limits": (5.0, 10.0), "cost_limit": 7.0}, "in place of --algo.cost_limit 7; leave that at 25"),
+        ({"limits": (5.0, 10.0), "constraints": {"cost_hazards": 3.0}}, "leave out --algo.constraints"),
+        ({"limits": (5.0, 10.0), "limit_mode": "paper"}, "leave out --algo.limit_mode"),
+        ({"limits": (1.0, 2.0, 3.0), "batch_size": 2}, "--algo.batch_size is 2: each of 3 --algo.limits"),
+    ],
+)
+def test_limits_that_one_training_cannot_be_held_to_are_refused(options, said):
+    message = refused(Config(algo=AlgoConfig(**options)))
+    assert "--algo.limits" in message and said in message
+
+
+@pytest.mark.parametrize("limits", [(5.0, 10.0), (1.0, 2.0, 3.0), (5.0, 10.0, 25.0, 50.0), tuple(map(float, range(7)))])
+@pytest.mark.parametrize("backend", ["brax", "gymnasium"])
+def test_by_default_limits_share_the_environments_equally(limits, backend):
+    config = Config(env=EnvConfig(backend=backend), algo=AlgoConfig(limits=limits)).validate()
+    num_envs, usual = config.scale.num_envs, Config(env=EnvConfig(backend=backend)).scale.num_envs
+    assert num_envs % (4 * len(limits)) == 0 and 0.5 < num_envs / usual < 2
+    assert backend == "gymnasium" or len(limits) in (3, 7) or num_envs == usual
+    assert Config.from_json(config.to_json()) == config
