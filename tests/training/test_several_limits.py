@@ -5,7 +5,6 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from test_population import trained
 from toy import Bandit
 
 from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, EvalConfig, TrainConfig
@@ -36,11 +35,25 @@ def toys():
         yield
 
 
+def algorithm(name: str, **options) -> AlgoConfig:
+    """SAC-Lagrangian samples no actions."""
+    return replace(CONFIG.algo, name=name, **({} if name == "cvpo" else {"samples": AlgoConfig.samples}) | options)
+
+
 def trial(seed: int, name: str) -> Config:
-    return replace(CONFIG, algo=replace(CONFIG.algo, name=name), train=replace(CONFIG.train, seed=seed))
+    return replace(CONFIG, algo=algorithm(name), train=replace(CONFIG.train, seed=seed))
 
 
-@pytest.mark.parametrize("name", ["cvpo", "sac_lag"])
+def trained(built: trainer.Trainer) -> tuple:
+    """Parts, metrics and evaluations of all trials after the warm-up and one epoch of four updates."""
+    state, collector = built.fresh()
+    state, collector, _ = built.warmup(state, collector)
+    state, collector, metrics = jax.block_until_ready(built.epoch(state, collector))
+    keys = [jax.random.PRNGKey(config.train.seed) for config in built.configs]
+    return list(built.split(state, collector)), built.rows_of(metrics), built.evaluations(state, keys)
+
+
+@pytest.mark.parametrize("name", [pytest.param("cvpo", marks=pytest.mark.slow), "sac_lag"])
 def test_a_trial_of_a_population_is_what_it_is_alone(name) -> None:
     trials = [trial(seed, name) for seed in range(3)]
     parts, all_rows, all_evaluations = trained(population.build(trials, devices.select(2)))
@@ -60,9 +73,11 @@ def test_the_limits_themselves_are_in_the_program() -> None:
     assert population.shape(one) == population.shape(trial(5, "cvpo"))
 
 
-@pytest.mark.parametrize("name", ["cvpo", "sac_lag"])
+@pytest.mark.parametrize("name", ["cvpo", pytest.param("sac_lag", marks=pytest.mark.slow)])
 def test_replicas_on_two_devices_stay_bit_identical(name) -> None:
-    built = trainer.build(replace(trial(0, name), train=replace(CONFIG.train, devices=2), algo=_even(name)))
+    built = trainer.build(
+        replace(trial(0, name), train=replace(CONFIG.train, devices=2), algo=algorithm(name, batch_size=18))
+    )
     state, collector = built.fresh()
     state, collector, _ = built.warmup(state, collector)
     for _ in range(2):
@@ -74,12 +89,10 @@ def test_replicas_on_two_devices_stay_bit_identical(name) -> None:
     np.testing.assert_array_equal(features, np.tile(np.log1p(np.float32(LIMITS)), (2, 4)))
 
 
-def _even(name: str) -> AlgoConfig:
-    return replace(CONFIG.algo, name=name, batch_size=18)
-
-
 def test_each_device_draws_as_many_states_for_each_limit() -> None:
-    built = trainer.build(replace(CONFIG, train=replace(CONFIG.train, devices=2), algo=_even("cvpo")))
+    built = trainer.build(
+        replace(CONFIG, train=replace(CONFIG.train, devices=2), algo=algorithm("cvpo", batch_size=18))
+    )
     _, collector = built.fresh()
     draw = make_draw(built.config, 2)
     batch = draw(devices.first(collector).replay, jax.random.PRNGKey(0), gamma=np.float32(0.9))
@@ -87,11 +100,9 @@ def test_each_device_draws_as_many_states_for_each_limit() -> None:
 
 
 def test_environments_that_cannot_be_shared_are_refused_before_anything_is_compiled() -> None:
-    config = replace(CONFIG, env=EnvConfig(num_envs=8), train=replace(CONFIG.train, devices=2, updates_per_step=1 / 16))
+    train = replace(CONFIG.train, devices=2, updates_per_step=1 / 16)
+    config = replace(CONFIG, env=EnvConfig(num_envs=8), algo=algorithm("cvpo", batch_size=18), train=train)
     with pytest.raises(ConfigError, match=r"--env\.num_envs is 8: 4 on each of 2 devices.*a multiple of 16"):
         trainer.build(config)
     with pytest.raises(ConfigError, match=r"--env\.num_envs is 4: 4, 2 that act by a mean"):
-        population.build(
-            [replace(config, env=EnvConfig(num_envs=4), train=replace(config.train, updates_per_step=1 / 16))],
-            devices.select(1),
-        )
+        population.build([replace(config, env=EnvConfig(num_envs=4))], devices.select(1))
