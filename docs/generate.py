@@ -80,7 +80,7 @@ def type_text(hint: Any) -> str:
 def default_text(value: Any) -> str:
     """Return a default as it is typed on the command line."""
     if isinstance(value, tuple):
-        return f"`{' '.join(str(part) for part in value)}`"
+        return f"`{' '.join(str(part) for part in value)}`" if value else "empty"
     if isinstance(value, Mapping):
         return ",".join(f"{name}={part}" for name, part in value.items()) or "empty"
     return f"`{value}`"
@@ -165,10 +165,10 @@ def metrics_page() -> str:
         "# Metrics",
         NOTE,
         "Each evaluation writes one JSON object, on a line of its own, to `metrics.jsonl` and its finite values to"
-        f" TensorBoard. `null` stands for what is not finite or not known yet. `{CONSTRAINT}` stands for nothing with"
-        " one constraint, and for `_0`, `_1`, … with several (`--algo.constraints`), in their order. A training at"
-        f" several limits (`--algo.limits`) has every key with `{CONSTRAINT}` or `{LIMIT}` under the plain name, as the"
-        " mean over its limits, and for each of them with `_0`, `_1`, … in the same place.",
+        f" TensorBoard. `null` stands for what is not finite or not known yet. `{LIMIT}` stands for nothing, and"
+        f" `{CONSTRAINT}` for nothing with one constraint, for `_0`, `_1`, … with several (`--algo.constraints`), in their"
+        " order. A training at several limits (`--algo.limits`) has every key with either of them twice over: under the"
+        " plain name, as the mean over its limits, and for each of them with `_0`, `_1`, … in that place.",
     ]
     for group in GROUPS:
         rows = [(f"`{key.name}`", key.unit, key.meaning) for key in group.keys]
