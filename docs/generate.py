@@ -166,9 +166,9 @@ def metrics_page() -> str:
         NOTE,
         "Each evaluation writes one JSON object, on a line of its own, to `metrics.jsonl` and its finite values to"
         f" TensorBoard. `null` stands for what is not finite or not known yet. `{LIMIT}` stands for nothing, and"
-        f" `{CONSTRAINT}` for nothing with one constraint, for `_0`, `_1`, … with several (`--algo.constraints`), in their"
-        " order. A training at several limits (`--algo.limits`) has every key with either of them twice over: under the"
-        " plain name, as the mean over its limits, and for each of them with `_0`, `_1`, … in that place.",
+        f" `{CONSTRAINT}` for nothing with one constraint, for `_0`, `_1`, … with several (`--algo.constraints`), in"
+        " their order. A training at several limits (`--algo.limits`) has every key with either of them twice over:"
+        " under the plain name, as the mean over its limits, and for each of them with `_0`, `_1`, … in that place.",
     ]
     for group in GROUPS:
         rows = [(f"`{key.name}`", key.unit, key.meaning) for key in group.keys]

@@ -19,8 +19,8 @@ def run_dir(tmp_path, monkeypatch):
         config = Config(env=EnvConfig(id="Task-v0"), algo=AlgoConfig(constraints=constraints or {}))
         (tmp_path / "config.json").write_text(config.to_json())
 
-        def play(run_dir, *, episodes, repeats, seed, step):
-            assert (run_dir, episodes, repeats, seed, step) == (tmp_path, 100, 1, 0, None)
+        def play(run_dir, *, episodes, repeats, seed, step, limit):
+            assert (run_dir, episodes, repeats, seed, step, limit) == (tmp_path, 100, 1, 0, None, None)
             return EvaluationResult(*port), EvaluationResult(*genuine)
 
         monkeypatch.setattr(transfer, "play", play)
