@@ -10,6 +10,7 @@ Notation: B states over all devices, b of them on this one, A action dimensions,
 multipliers, and what is computed for the states of each limit, have a leading axis M.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -50,15 +51,12 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis_name: st
     # Divided as OmniSafe and FSRL do, so that a large multiplier does not make large steps.
     share = 1 / (1 + lam.sum(-1))
 
-    def gain(lam: jax.Array, share: jax.Array, action: jax.Array, entropy: jax.Array, slopes: OfCritics) -> jax.Array:
-        # As steep as the critics at the sampled actions, which is all that one gradient step sees of them.
-        gains = jnp.sum(action * (slopes.reward - jnp.tensordot(lam, slopes.costs, 1)), -1)
-        return share * jnp.mean(gains + state.duals.eta * entropy)
+    gain = limits.each(static, partial(_gain, state.duals.eta))
 
     def loss(params: Params) -> jax.Array:
         policy = static.actor.apply(params, observation)
         of_states = (limits.split(static, x) for x in (policy.sample(noise), entropy(policy)))
-        return -jnp.mean(limits.each(static, gain)(lam, share, *of_states, slopes))
+        return -jnp.mean(gain(lam, share, slopes, *of_states))
 
     gradients, value, mean_cost, mean_entropy, scale = devices.pmean(
         (
@@ -81,6 +79,17 @@ def update_policy(state: TrainState, batch: Batch, key: jax.Array, axis_name: st
     duals = Duals(eta=_temperature(state, mean_entropy), lam=_multipliers(state, spread))
     actor = optax.apply_updates(state.actor, updates)
     return state.replace(actor=actor, actor_optimizer=optimizer, duals=duals), metrics
+
+
+def _gain(
+    eta: jax.Array, lam: jax.Array, share: jax.Array, slopes: "OfCritics", action: jax.Array, entropies: jax.Array
+) -> jax.Array:
+    """What actions `[b, A]` of these entropies `[b]` gain, `[]`, as far as one gradient step sees it.
+
+    As steep as the critics at the sampled actions, which is all that it sees of them.
+    """
+    gains = jnp.sum(action * (slopes.reward - jnp.tensordot(lam, slopes.costs, 1)), -1)
+    return share * jnp.mean(gains + eta * entropies)
 
 
 class OfCritics(NamedTuple):

@@ -62,12 +62,8 @@ class Hyperparameters(struct.PyTreeNode):
         """The numbers of `algo` as float32 arrays."""
         algo, _ = of_cheap_steps(algo, ControllerConfig())
         values = {name: jnp.float32(getattr(algo, name)) for name in roles.numbers(AlgoConfig)}
-        limits = (
-            jnp.asarray(algo.limits, jnp.float32)[:, None]
-            if algo.limits
-            else jnp.asarray(algo.cost_limits, jnp.float32)
-        )
-        return cls(**values | {"cost_limit": limits})
+        limits = [[limit] for limit in algo.limits] or algo.cost_limits
+        return cls(**values | {"cost_limit": jnp.asarray(limits, jnp.float32)})
 
 
 def without_numbers(algo: AlgoConfig) -> AlgoConfig:
