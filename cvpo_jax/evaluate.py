@@ -64,8 +64,7 @@ def evaluate(
     from cvpo_jax.training.trainer import make_env
     from envs import host_scope
 
-    require(1 <= episodes <= MANY, f"--episodes is {episodes}: 1 to {MANY:,} can be played")
-    require_seed(seed)
+    _require(episodes, seed)
     config = directory.load_config(run_dir)
     if backend and config.env.is_own:
         raise ConfigError(f"--backend is {backend}: {config.env.id} has one kind only; leave the option out")
@@ -77,6 +76,12 @@ def evaluate(
         run = make_evaluation(make_env(config, episodes), stochastic=stochastic)
         row = summarize(run(state, jax.random.PRNGKey(seed)), config.algo.cost_limits)
     return {"step": int(state.env_steps), "episodes": episodes, "seed": seed} | row
+
+
+def _require(episodes: int, seed: int) -> None:
+    """Raise ConfigError unless so many episodes can be played under this seed."""
+    require(1 <= episodes <= MANY, f"--episodes is {episodes}: 1 to {MANY:,} can be played")
+    require_seed(seed)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -98,6 +103,7 @@ def command(arguments: Sequence[str]) -> None:
     from cvpo_jax.runtime import compilation_cache
 
     compilation_cache.enable_cache()
+    _require(options["episodes"], options["seed"])
     limits = load_config(run_dir).algo.limits if limit is None else ()
     if limits:
         rows = [evaluate(run_dir, limit=each, **options) for each in limits]
