@@ -188,7 +188,7 @@ def rows(trainings: Sequence[Training], known: dict[str, dict[str, str]]) -> lis
             "path": training.path,
             "task": config.env.id,
             "num_envs": str(config.env.num_envs),
-            "limit": ",".join(map(_word, config.algo.cost_limits)),
+            "limit": ",".join(map(_word, config.algo.judged_limits)),
             "mode": config.algo.method,
             "seed": str(config.train.seed),
             "command": command(training, trainings),
