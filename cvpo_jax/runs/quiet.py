@@ -24,8 +24,8 @@ def quiet_checkpoints() -> None:
     """Leave out those tracebacks in this process, from now on: some come after the error was passed on."""
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     absl_logging.get_absl_logger().addFilter(_is_worth_reading)
-    # What orbax did not come to after a write had failed.
-    warnings.filterwarnings("ignore", r"coroutine '\w*Handler\.\w+' was never awaited", RuntimeWarning)
+    # What orbax, which alone has coroutines here, did not come to after a write had failed.
+    warnings.filterwarnings("ignore", r"coroutine '[\w.]+' was never awaited", RuntimeWarning)
     usual = sys.unraisablehook
 
     def show(found: "UnraisableHookArgs") -> None:
