@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from cvpo_jax.algorithm.gaussian import Gaussian, stratified_noise
 from cvpo_jax.algorithm.state import TrainState
 from cvpo_jax.algorithm.update import estep, normalize_observation, sampled_values
-from cvpo_jax.config.sections import Precision
+from cvpo_jax.config.algo import Precision
 from cvpo_jax.experience import rollout
 from cvpo_jax.runs import directory
 from cvpo_jax.runs.policy import load_state

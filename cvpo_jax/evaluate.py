@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from cvpo_jax import cli
 from cvpo_jax.config import ConfigError
-from cvpo_jax.config.errors import require, require_seed
-from cvpo_jax.config.sections import MANY, Backend
+from cvpo_jax.config.errors import MANY, require, require_seed
+from cvpo_jax.config.sections import Backend
 
 if TYPE_CHECKING:
     from cvpo_jax.runs.checkpoint import Which

@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from cvpo_jax import cli
-from cvpo_jax.config.errors import require, require_seed
-from cvpo_jax.config.sections import MANY
+from cvpo_jax.config.errors import MANY, require, require_seed
 
 if TYPE_CHECKING:
     import jax

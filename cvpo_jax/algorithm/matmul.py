@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from cvpo_jax.config import ConfigError
-from cvpo_jax.config.sections import Precision
+from cvpo_jax.config.algo import Precision
 
 Product = Callable[[jax.Array, jax.Array], jax.Array]
 

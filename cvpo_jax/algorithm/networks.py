@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from cvpo_jax.algorithm.gaussian import Gaussian
 from cvpo_jax.algorithm.matmul import Product, dense_product, product_of
-from cvpo_jax.config.sections import MIN_STD, Precision
+from cvpo_jax.config.algo import MIN_STD, Precision
 
 # Rows of one product on a CPU: 512 rows of 128 float32 are a quarter of a megabyte; 256 to 1024 are about as fast.
 BLOCK_ROWS = 512

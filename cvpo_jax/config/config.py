@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cvpo_jax.config import roles
+from cvpo_jax.config.algo import AlgoConfig
 from cvpo_jax.config.controller import ControllerConfig
 from cvpo_jax.config.errors import ConfigError, require
 from cvpo_jax.config.scale import Scale
-from cvpo_jax.config.sections import AlgoConfig, EnvConfig, EvalConfig, TrainConfig
+from cvpo_jax.config.sections import EnvConfig, EvalConfig, TrainConfig
 from cvpo_jax.config.value_types import INT_BOUND, require_types
 
 SECTIONS: dict[str, Any] = {

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+MANY = 1_000_000
+"""More environments, episodes or states at a time than any machine holds."""
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be run; the message names the option, its value and the remedy."""

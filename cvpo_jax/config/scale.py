@@ -9,8 +9,9 @@ used about once they would only take longer.
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from cvpo_jax.config.algo import KL_ESTEP, KL_MEAN, AlgoConfig
 from cvpo_jax.config.controller import ControllerConfig
-from cvpo_jax.config.sections import KL_ESTEP, KL_MEAN, AlgoConfig, EnvConfig, TrainConfig
+from cvpo_jax.config.sections import EnvConfig, TrainConfig
 
 Number = TypeVar("Number", int, float)
 Section = TypeVar("Section", AlgoConfig, ControllerConfig, TrainConfig)

@@ -9,7 +9,7 @@ from experiments import point_goal
 def get_config() -> Config:
     """`experiments/point_goal.py` in three million steps, an update for every 128 of them, and looked at more often.
 
-    It aims further below the limit: single policies scatter about the target, and there is no time to wait for a good one.
+    It aims further below the limit: policies scatter about the target, and there is no time to wait for a good one.
     """
     return replace(
         point_goal.get_config(),

@@ -7,7 +7,7 @@ import pytest
 
 from cvpo_jax.algorithm import networks
 from cvpo_jax.algorithm.networks import Actor, Critics
-from cvpo_jax.config.sections import MIN_STD
+from cvpo_jax.config.algo import MIN_STD
 
 OBSERVATION = jax.random.normal(jax.random.PRNGKey(0), (7, 5))
 INITIAL_STD, MAX_STD = 0.3, 0.4

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, EvalConfig, TrainConfig
-from cvpo_jax.config import sections
+from cvpo_jax.config import algo
 
 
 def refused(config):
@@ -81,7 +81,7 @@ def test_impossible_values_are_refused_by_name_and_value(section, name, value):
     assert name in message or "limit on cost" in message
 
 
-@pytest.mark.parametrize("name", sections.OF_CVPO)
+@pytest.mark.parametrize("name", algo.OF_CVPO)
 def test_options_of_cvpo_alone_are_refused_with_another_algorithm(name):
     default = getattr(Config().complete().algo, name)
     changed = Config(algo=AlgoConfig(name="sac_lag", **{name: type(default)(default * 2 + 1)}))

@@ -11,7 +11,8 @@ import jax
 import numpy as np
 
 from cvpo_jax.config import Config, ConfigError
-from cvpo_jax.config.sections import AlgoConfig, EnvConfig
+from cvpo_jax.config.algo import AlgoConfig
+from cvpo_jax.config.sections import EnvConfig
 from cvpo_jax.runs import at_limit, directory
 from cvpo_jax.runs.checkpoint import Which
 from cvpo_jax.runs.export import files
