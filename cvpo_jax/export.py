@@ -15,9 +15,8 @@ from typing import Any, Literal
 from cvpo_jax import __version__, cli
 from cvpo_jax.config import ConfigError
 
-TOLERANCE = 1e-5
-"""Largest difference between the file and the policy, whose actions lie in [-1, 1]."""
 CHECKED = 1000
+"""Observations on which the file must act as the policy does."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,12 @@ def export(options: ExportOptions) -> list[Path]:
     card |= model_card(options.run_dir, config, state, policy, options.step, options.limit)
     content = files.encode(policy, options.format, {"model_card": json.dumps(card)})
     apart = files.difference(files.decode(content, options.format), make_policy(state), policy, CHECKED)
-    if apart > TOLERANCE:
-        raise RuntimeError(f"the {options.format} differs from the policy by {apart:.2g}, more than {TOLERANCE:g}")
-    card["largest_difference"] = apart
+    if apart.of_rounding > 1:
+        raise RuntimeError(
+            f"the {options.format} differs from the policy by {apart.largest:.2g}, "
+            f"{apart.of_rounding:.2g} times what rounding makes"
+        )
+    card["largest_difference"] = apart.largest
     written = {options.path.with_suffix(".json"): json.dumps(card, indent=2) + "\n"}
     if options.format == "npz":
         written[options.path.with_suffix(".py")] = files.RUNNER.read_text()

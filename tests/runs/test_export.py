@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
@@ -108,7 +110,7 @@ def test_policies_without_normalization_take_observations_as_they_are(tiny_run):
     arrays = PolicyArrays.of(state, -np.ones(2), np.ones(2))
     assert arrays.observation_clip == np.inf
     act = files.decode(files.encode(arrays, "npz", {}), "npz")
-    assert files.difference(act, make_policy(state), arrays, 100) < 1e-5
+    assert files.difference(act, make_policy(state), arrays, 100).of_rounding < 1
 
 
 def _without_normalization(algo):
@@ -194,8 +196,8 @@ def test_a_missing_package_is_named_with_its_extra(kind, package, monkeypatch):
 
 
 def test_a_file_that_acts_differently_is_not_written(tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "difference", lambda *arguments: 1e-3)
-    with pytest.raises(RuntimeError, match=r"differs from the policy by 0\.001"):
+    monkeypatch.setattr(files, "difference", lambda *arguments: files.Difference(1e-3, 50.0))
+    with pytest.raises(RuntimeError, match=r"differs from the policy by 0\.001, 50 times"):
         cli.main(export.command, [str(tiny_run), "--out", str(tmp_path / "policy.npz")])
     assert not list(tmp_path.iterdir())
 
@@ -205,7 +207,20 @@ def test_the_check_notices_another_bound_on_observations(tiny_run):
     arrays = PolicyArrays.of(state, LOW, HIGH)
     other = PolicyArrays(**vars(arrays) | {"observation_clip": 5.0})
     act = files.decode(files.encode(other, "npz", {}), "npz")
-    assert files.difference(act, make_policy(state), arrays, 1000) > 1e-5
+    assert files.difference(act, make_policy(state), arrays, 1000).of_rounding > 1
+
+
+def test_a_policy_of_large_gains_may_round_coarsely_and_must_be_no_other(tiny_run):
+    state = load_state(tiny_run)
+    steep = jax.tree.map(lambda x: 10 * x, state.average_actor)
+    state = state.replace(average_actor=steep)
+    arrays = PolicyArrays.of(state, LOW, HIGH)
+    policy = make_policy(state)
+    same = files.difference(files.decode(files.encode(arrays, "npz", {}), "npz"), policy, arrays, 1000)
+    assert same.largest > 1e-5 and same.of_rounding < 1
+    other = replace(arrays, kernels=tuple(kernel * (1 + 1e-3) for kernel in arrays.kernels))
+    act = files.decode(files.encode(other, "npz", {}), "npz")
+    assert files.difference(act, policy, arrays, 1000).of_rounding > 1
 
 
 def test_a_file_is_read_back_as_the_policy(tiny_run, tmp_path, capsys):

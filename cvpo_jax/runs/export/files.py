@@ -6,7 +6,7 @@ Notation: B observations of size O, A action dimensions.
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -62,8 +62,17 @@ def decode(content: bytes, kind: Format) -> Act:
     return lambda observations: session.run(None, {"observation": observations})[0]
 
 
-def difference(act: Act, policy: Callable[[jax.Array], jax.Array], arrays: PolicyArrays, count: int) -> float:
-    """The largest difference between `act` and `policy`, whose actions lie in [-1, 1], in units of the latter.
+class Difference(NamedTuple):
+    """How far a file's actions are from those of the policy."""
+
+    largest: float
+    """Of actions in [-1, 1]."""
+    of_rounding: float
+    """Relative to what float32 may make at each observation: beyond 1 the file is another policy."""
+
+
+def difference(act: Act, policy: Callable[[jax.Array], jax.Array], arrays: PolicyArrays, count: int) -> Difference:
+    """The largest differences between `act` and `policy`, whose actions lie in [-1, 1], in units of the latter.
 
     On `count` random observations, of the spread that was met in training and beyond, where they are clipped.
     """
@@ -71,8 +80,9 @@ def difference(act: Act, policy: Callable[[jax.Array], jax.Array], arrays: Polic
     spread = random.normal(size=(count, arrays.observation_size)) * random.choice([1.0, 3.0, 30.0], size=(count, 1))
     observations = (arrays.observation_mean + arrays.observation_std * spread).astype(np.float32)
     wanted = arrays.action_center + arrays.action_half * np.asarray(policy(observations))
+    apart = np.abs(act(observations) - wanted)
     unit = np.where(arrays.action_half > 0, arrays.action_half, 1)
-    return float(np.max(np.abs(act(observations) - wanted) / unit))
+    return Difference(float(np.max(apart / unit)), float(np.max(apart / arrays.rounding(observations))))
 
 
 def _to_npz(policy: PolicyArrays) -> bytes:

@@ -1,6 +1,6 @@
 """A policy's mean as plain arrays, which is all that acting takes.
 
-Notation: O observation size, A action dimensions, L layers with the output's.
+Notation: B observations of size O, A action dimensions, L layers with the output's.
 """
 
 from dataclasses import dataclass
@@ -67,6 +67,25 @@ class PolicyArrays:
             hidden = jnp.matmul(hidden, kernel, precision=jax.lax.Precision.HIGHEST) + bias
         action = self.action_center + self.action_half * jnp.tanh(hidden)
         return jnp.clip(action, self.action_low, self.action_high)
+
+    def rounding(self, observations: np.ndarray) -> np.ndarray:
+        """How far apart float32 may put the actions `[B, A]` for `observations` `[B, O]`, in the units of actions.
+
+        The roundings of all terms and sums add up as independent errors do, by their squares, eightfold to be on the
+        safe side; sums of large terms round coarsely (Higham, Accuracy and Stability of Numerical Algorithms, 3.5).
+        """
+        unit, mean, std = 8 * np.finfo(np.float32).eps, self.observation_mean, self.observation_std
+        whole = (observations.astype(np.float64) - mean) / std
+        hidden = np.clip(whole, -self.observation_clip, self.observation_clip)
+        square = np.where(hidden == whole, (unit * observations / std) ** 2 + (unit * hidden) ** 2, 0)
+        for index, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
+            hidden = hidden if index == 0 else np.maximum(hidden, 0)
+            weights = kernel.astype(np.float64)
+            square = (square + (unit * hidden) ** 2) @ weights**2 + (unit * bias) ** 2
+            hidden = hidden @ weights + bias
+        # The rest is what functions that compute a tanh are off by, and the sum with the center.
+        slope = 1 - np.tanh(hidden) ** 2
+        return self.action_half * np.sqrt(square) * slope + unit * np.maximum(self.action_half, abs(self.action_center))
 
 
 def _float32(array: jax.Array | np.ndarray) -> np.ndarray:
