@@ -20,7 +20,8 @@ def check(tmp_path, first, stride):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     *failed, last = [json.loads(line) for line in done.stdout.splitlines()]
-    assert (last["status"], last["told"], last["different"]) == (0, "", []), "no write was left"
+    assert (last["status"], last["told"], last["different"]) == (0, "", [])
+    assert last["writes"] < last["number"], "a write that failed went unnoticed"
     for found in failed:
         assert found["status"] == cli.WRONG, found
         assert found["told"].count("\n") == 1 and "No space left on device" in found["told"], found
@@ -38,4 +39,6 @@ def test_a_full_disk_loses_nothing(tmp_path):
 def test_whichever_write_comes_upon_it(tmp_path):
     saved = check(tmp_path, 1, 1)
     assert len(saved) > 200
-    assert {tuple(steps) for steps in saved} == {(), (128,), (128, 192)}
+    # TensorBoard's and TensorStore's writes vary by some ten in number, so that the last four, of the learning curve
+    # after the last checkpoint, may be skipped.
+    assert {(), (128,)} <= {tuple(steps) for steps in saved} <= {(), (128,), (128, 192)}

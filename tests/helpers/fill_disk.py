@@ -34,7 +34,7 @@ def build(config):
 
 
 def command(*arguments, fail_at=0):
-    """Exit status of `run`, and all that the process, threads in C++ included, wrote to its standard error."""
+    """Exit status of `run`, what the process, C++ included, wrote to its standard error, and the number of writes."""
     with tempfile.TemporaryFile("w+") as told:
         sys.stderr.flush()
         usual = os.dup(2)
@@ -44,12 +44,13 @@ def command(*arguments, fail_at=0):
             with contextlib.redirect_stdout(io.StringIO()):
                 status = cli.main(run.command, [str(word) for word in arguments])
         finally:
+            writes = disk.faults_seen()
             disk.faults_arm(0)
             sys.stderr.flush()
             os.dup2(usual, 2)
             os.close(usual)
         told.seek(0)
-        return status, told.read()
+        return status, told.read(), writes
 
 
 def saved(run_dir):
@@ -59,14 +60,15 @@ def saved(run_dir):
 
 def train_on_full_disk(experiment, straight, run_dir, number):
     """Train until the disk is full at write `number`, make room and go on; returns what came of it."""
-    status, told = command(experiment, "--run_dir", run_dir, fail_at=number)
+    status, told, writes = command(experiment, "--run_dir", run_dir, fail_at=number)
     kept = saved(run_dir)
     finished = kept[-1:] == saved(straight)[-1:]
     again = ["--resume", run_dir] if kept else [experiment, "--run_dir", run_dir]
-    resumed, error = (0, "") if finished else command(*again)
+    resumed, error, _ = (0, "", 0) if finished else command(*again)
     trainer = next(iter(compiled.values()))
     return {
         "number": number,
+        "writes": writes,
         "status": status,
         "told": told,
         "saved": kept,
@@ -82,7 +84,7 @@ def main(experiment, folder, first, stride):
     folder = Path(folder)
     straight = folder / "straight"
     # Here a busy machine may be told that it compiles slowly; later runs find everything compiled.
-    status, told = command(experiment, "--run_dir", straight)
+    status, told, _ = command(experiment, "--run_dir", straight)
     assert status == 0, told
     for number in itertools.count(int(first), int(stride)):
         run_dir = folder / "run"
