@@ -88,7 +88,7 @@ def test_help_on_an_experiment_shows_its_own_defaults(tiny_experiment, capsys):
         run.command([str(tiny_experiment), "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     assert "Environments stepped together, over all devices; None: 512" in shown
-    assert "in worker processes. (default: 16)" in shown
+    assert "that `algo.limits` share equally. (default: 16)" in shown
 
 
 def read_config(*arguments):

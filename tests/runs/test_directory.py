@@ -114,7 +114,7 @@ def test_every_option_that_shapes_a_checkpoint_is_kept(option, described):
     stored = json.loads((described / "config.json").read_text())
     was = stored[section][name]
     other = {"env.backend": "gymnasium", "algo.covariance": "full", "env.episode_length": 100}
-    other |= {"algo.constraints": {"cost_hazards": 1.0}, "env.layout": "fixed"}
+    other |= {"algo.constraints": {"cost_hazards": 1.0}, "algo.limits": [4.0, 9.0], "env.layout": "fixed"}
     other |= {"env.control_step": 0.1, "env.hazards": 3, "env.hazard_size": 0.1, "env.gremlin_travel": 0.2}
     own = {"env.kwargs": {"payload": 2.0}, "env.action_bound": 1.0, "env.observation_key": "state"}
     other |= own
