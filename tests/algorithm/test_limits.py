@@ -105,7 +105,8 @@ def test_the_dual_of_each_limit_is_the_one_that_its_states_have_alone() -> None:
 
 
 @pytest.mark.optimized
-@pytest.mark.parametrize("name", ["cvpo", "sac_lag"])
+# CVPO's takes a minute, and that its duals are those of separate batches is tested above.
+@pytest.mark.parametrize("name", [pytest.param("cvpo", marks=pytest.mark.slow), "sac_lag"])
 def test_one_policy_holds_the_bandits_cost_just_under_each_limit_it_is_told(name) -> None:
     """At each limit as a training at that limit alone would: reward and cost are linear in the action."""
     env = ToldBandit(NUM_ENVS)
