@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cvpo_jax import cli
 from cvpo_jax.config import ConfigError
@@ -41,20 +41,29 @@ class EvaluateOptions:
     """Print one JSON object."""
 
 
-def evaluate(
+def evaluate(run_dir: Path, *, limit: float | None = None, **options: Any) -> Row:
+    """Return and cost of whole episodes on new layouts; raises ConfigError, CheckpointError.
+
+    The options are those of `evaluate_each`. A run at several limits has to be asked for a `limit`: one of them, or one
+    between.
+    """
+    return evaluate_each(run_dir, [limit], **options)[0]
+
+
+def evaluate_each(
     run_dir: Path,
+    limits: Sequence[float | None] | None = None,
     *,
     backend: Backend | None = None,
     episodes: int = 100,
     seed: int = 0,
     stochastic: bool = False,
     step: Which = None,
-    limit: float | None = None,
-) -> Row:
-    """Return and cost of `episodes` whole episodes on new layouts; raises ConfigError, CheckpointError.
+) -> list[Row]:
+    """Return and cost of `episodes` whole episodes at each of `limits`, by one compiled program.
 
-    `backend` replaces the run's own, `step` names a checkpoint other than the latest, or `best`. A run at several
-    limits has to be asked for a `limit`: one of them, or one between.
+    `limits` are by default those of the run, or its only one, which is None. `backend` replaces the run's own, `step`
+    names a checkpoint other than the latest, or `best`. Raises ConfigError, CheckpointError.
     """
     import jax
 
@@ -64,24 +73,23 @@ def evaluate(
     from cvpo_jax.training.trainer import make_env
     from envs import host_scope
 
-    _require(episodes, seed)
+    require(1 <= episodes <= MANY, f"--episodes is {episodes}: 1 to {MANY:,} can be played")
+    require_seed(seed)
     config = directory.load_config(run_dir)
     if backend and config.env.is_own:
         raise ConfigError(f"--backend is {backend}: {config.env.id} has one kind only; leave the option out")
     if backend:
         config = dataclasses.replace(config, env=dataclasses.replace(config.env, backend=backend))
-    at_limit.require_limit(run_dir, config, limit)
-    config, state = at_limit.config_at(config, limit), load_state(run_dir, step=step, limit=limit)
+    limits = limits or config.algo.limits or (None,)
+    for limit in limits:
+        at_limit.require_limit(run_dir, config, limit)
+    states = [load_state(run_dir, step=step, limit=limit) for limit in limits]
     with host_scope():
-        run = make_evaluation(make_env(config, episodes), stochastic=stochastic)
-        row = summarize(run(state, jax.random.PRNGKey(seed)), config.algo.cost_limits)
-    return {"step": int(state.env_steps), "episodes": episodes, "seed": seed} | row
-
-
-def _require(episodes: int, seed: int) -> None:
-    """Raise ConfigError unless so many episodes can be played under this seed."""
-    require(1 <= episodes <= MANY, f"--episodes is {episodes}: 1 to {MANY:,} can be played")
-    require_seed(seed)
+        run = make_evaluation(make_env(at_limit.config_at(config, limits[0]), episodes), stochastic=stochastic)
+        played = [run(state, jax.random.PRNGKey(seed)) for state in states]
+    judged = [at_limit.config_at(config, limit).algo.cost_limits for limit in limits]
+    counts = {"step": int(states[0].env_steps), "episodes": episodes, "seed": seed}
+    return [counts | summarize(one, costs) for one, costs in zip(played, judged, strict=True)]
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -98,18 +106,15 @@ def command(arguments: Sequence[str]) -> None:
     """Print an evaluation, of a run at several limits one for each unless `--limit` names one."""
     options = vars(cli.read_options(EvaluateOptions, "evaluate", arguments))
     as_json, run_dir, limit = (options.pop(name) for name in ("json", "run_dir", "limit"))
-    from cvpo_jax.runs.directory import load_config
     from cvpo_jax.runs.metrics import nulls, to_json
     from cvpo_jax.runtime import compilation_cache
 
     compilation_cache.enable_cache()
-    _require(options["episodes"], options["seed"])
-    limits = load_config(run_dir).algo.limits if limit is None else ()
-    if limits:
-        rows = [evaluate(run_dir, limit=each, **options) for each in limits]
+    rows = evaluate_each(run_dir, None if limit is None else [limit], **options)
+    if len(rows) > 1:
         print(json.dumps([nulls(row) for row in rows]) if as_json else table(rows))
         return
-    row = evaluate(run_dir, limit=limit, **options)
+    (row,) = rows
     print(to_json(row) if as_json else "\n".join(f"{name:<18} {value:12,.3f}" for name, value in row.items()))
 
 
