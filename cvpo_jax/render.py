@@ -46,8 +46,8 @@ class RenderRequest:
     backend: Backend | None = None
     """Where to play; None: the backend it was trained on."""
     format: Format | None = None
-    """html: a page to play and scrub; mp4, gif: a film; png: moments. None: as --output ends, else gif."""
-    output: Path | None = None
+    """html: a page to play and scrub; mp4, gif: a film; png: moments. None: as --out ends, else gif."""
+    out: Path | None = None
     """The file to draw to; None: RUN_DIR/render.FORMAT, of an exported policy NAME.FORMAT here."""
     episodes: int = 1
     """Episodes: to choose from on a page, one after the other in a film, a row each on a sheet."""
@@ -65,14 +65,14 @@ class RenderRequest:
     @property
     def chosen_format(self) -> Format:
         """The one that is named, or what the file's ending says."""
-        return self.format or (_SUFFIXES[self.output.suffix.lower()] if self.output else "gif")
+        return self.format or (_SUFFIXES[self.out.suffix.lower()] if self.out else "gif")
 
     @property
     def path(self) -> Path:
         """The file to draw to."""
         if self.run_dir:
-            return self.output or self.run_dir / f"render.{self.chosen_format}"
-        return self.output or Path(f"{Path(self.policy or '').stem}.{self.chosen_format}")
+            return self.out or self.run_dir / f"render.{self.chosen_format}"
+        return self.out or Path(f"{Path(self.policy or '').stem}.{self.chosen_format}")
 
     def validate(self) -> None:
         """Raise ConfigError unless the values can be used."""
@@ -239,12 +239,12 @@ def command(arguments: Sequence[str]) -> None:
 
 def _require_output(request: RenderRequest) -> None:
     """Raise ConfigError unless the file can be written, and is of the format that is named, if one is."""
-    if request.output is None:
+    if request.out is None:
         return
-    cli.require_output("output", request.output, tuple(_SUFFIXES))
-    said = _SUFFIXES[request.output.suffix.lower()]
+    cli.require_output("out", request.out, tuple(_SUFFIXES))
+    said = _SUFFIXES[request.out.suffix.lower()]
     if request.format not in (None, said):
-        raise ConfigError(f"--format is {request.format}, but --output is {request.output}: leave one of them out")
+        raise ConfigError(f"--format is {request.format}, but --out is {request.out}: leave one of them out")
 
 
 if __name__ == "__main__":

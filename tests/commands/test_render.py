@@ -70,7 +70,7 @@ needs_gl = pytest.mark.skipif(
 def test_an_episode_in_the_genuine_environment_by_its_camera(run_dir, capsys, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "egl")
     folder = run_dir()
-    assert draw(folder, "--backend", "gymnasium", "--every", 3, "--size", 64, "--output", folder / "x.gif") == 0
+    assert draw(folder, "--backend", "gymnasium", "--every", 3, "--size", 64, "--out", folder / "x.gif") == 0
     total = float(capsys.readouterr().out.split()[3].strip(","))
     env = SafetyGymnasiumEnv("SafetyPointGoal1-v0", episode_length=8)
     env.reset(0)
@@ -87,7 +87,7 @@ def test_the_end_of_an_episode_of_a_velocity_task(run_dir, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "egl")
     folder = run_dir("SafetySwimmerVelocity-v1")
     picture = folder / "end.png"
-    assert draw(folder, "--backend", "gymnasium", "--size", 64, "--steps", 2, "--output", picture) == 0
+    assert draw(folder, "--backend", "gymnasium", "--size", 64, "--steps", 2, "--out", picture) == 0
     assert np.asarray(Image.open(picture)).std() > 5
 
 
@@ -103,8 +103,8 @@ def test_without_gl_the_remedy_is_told_in_one_line(run_dir, monkeypatch, capsys)
 @pytest.mark.parametrize(
     ("task_id", "options", "said"),
     [
-        ("SafetyPointGoal1-v0", ["--output", "way.mp3"], "must end in .html or .mp4 or .gif or .png"),
-        ("SafetyPointGoal1-v0", ["--format", "gif", "--output", "way.png"], "--format is gif, but --output is way.png"),
+        ("SafetyPointGoal1-v0", ["--out", "way.mp3"], "must end in .html or .mp4 or .gif or .png"),
+        ("SafetyPointGoal1-v0", ["--format", "gif", "--out", "way.png"], "--format is gif, but --out is way.png"),
         ("SafetyPointGoal1-v0", ["--camera", "track"], "--camera is track: SafetyPointGoal1-v0 is drawn from above"),
         (
             "SafetyPointGoal1-v0",
@@ -179,7 +179,7 @@ def test_a_page_of_the_best_policy(run_dir, capsys):
 
 def test_a_page_of_pictures_has_the_start_the_end_and_what_was_asked_for_between(run_dir):
     folder = run_dir("own_gymnasium:Drawn", backend="gymnasium")
-    assert draw(folder, "--every", 3, "--size", 64, "--output", folder / "x.html") == 0
+    assert draw(folder, "--every", 3, "--size", 64, "--out", folder / "x.html") == 0
     (episode,) = page_data(folder / "x.html")["episodes"]
     assert episode["shown"] == [0, 3, 6, 8] and len(episode["pictures"]) == 4
     assert episode["tracks"] is None and not episode["signals"]
@@ -205,5 +205,5 @@ def test_a_sheet_of_moments(run_dir):
     folder = run_dir()
     assert draw(folder, "--format", "png", "--size", 100) == 0
     assert Image.open(folder / "render.png").size == (3 * 104, 2 * 104)
-    assert draw(folder, "--output", folder / "two.png", "--size", 100, "--episodes", 2) == 0
+    assert draw(folder, "--out", folder / "two.png", "--size", 100, "--episodes", 2) == 0
     assert Image.open(folder / "two.png").size == (6 * 104, 2 * 104)
