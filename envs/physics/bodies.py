@@ -5,6 +5,7 @@ in MuJoCo. Functions of one body take arrays with further axes (environments) be
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -50,12 +51,23 @@ class BodyKind:
     @property
     def rest_height(self) -> float:
         """Height (m) of the center at rest on the floor, sunk in until the soft contacts carry the weight."""
-        stiffness, _ = reference_gains()
-        edges, depth = 40 * len(self.halves), 0.0
-        for _ in range(50):
-            share = float(impedance(jnp.asarray(depth)))
-            depth = GRAVITY * 4 * (1 - share) / (edges * share * stiffness * share)
-        return self.halves[0][2] - depth
+        return self.halves[0][2] - _sunk(40 * len(self.halves), jnp.zeros(()).dtype)
+
+
+@cache
+def _sunk(edges: int, dtype: jnp.dtype) -> float:
+    """How deep (m) a body sinks in that stands on contacts of so many `edges`, whatever its weight.
+
+    Kept, since these rounds outside a compiled program take tenths of a second, in each of a training's four resets.
+    """
+    stiffness, _ = reference_gains()
+    depth, before = 0.0, -1.0
+    for _ in range(50):
+        if depth == before:
+            break
+        share = float(impedance(jnp.asarray(depth, dtype)))
+        before, depth = depth, GRAVITY * 4 * (1 - share) / (edges * share * stiffness * share)
+    return depth
 
 
 def _box_inertia(mass: float, half: tuple[float, float, float], offset: tuple[float, float, float]) -> np.ndarray:
