@@ -72,6 +72,22 @@ class Bandit(ToyEnv):
         return jnp.zeros_like(place), action, (action + 1) / 2
 
 
+class Brittle(Bandit):
+    """A bandit whose rewards are never numbers where it was begun by one key in eight.
+
+    Those of an evaluation, of four environments, always are.
+    """
+
+    def outcome(self, place, action):
+        _, reward, cost = super().outcome(place, action)
+        return place, jnp.where(place > 0, jnp.nan, reward), cost
+
+    def reset(self, key):
+        state = super().reset(key)
+        broken = jnp.float32((key[1] % 8 == 1) * (self.num_envs != 4))
+        return state.replace(pipeline_state=state.pipeline_state.replace(place=jnp.full(self.num_envs, broken)))
+
+
 class Chain(ToyEnv):
     """Two states, chosen by the action's sign; state 1 pays 1 and costs 1 a step. The best return is L itself."""
 
