@@ -10,8 +10,9 @@ from paths import ROOT
 
 FOLDER = ROOT / "docs" / "notebooks"
 SHORT = """STEPS, EPISODES = 3_000, 4
-OPTIONS = {"hidden": (8,), "samples": 4, "batch_size": 32, "quantiles": 1, "unconstrained_updates": 0}
+OPTIONS = {"name": "sac_lag", "hidden": (8,), "batch_size": 32, "quantiles": 1, "unconstrained_updates": 0}
 """
+"""SAC-Lagrangian compiles sooner."""
 ENDS = {"first_training": "returns:", "own_task": "train: "}
 
 

@@ -18,8 +18,9 @@ from cvpo_jax import ConfigError, cli, init
 pytestmark = pytest.mark.xdist_group("wheel")
 PARTS = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "cvpo_jax", "envs", "experiments")
 MOVED = ("envs", "experiments")
+# SAC-Lagrangian compiles sooner.
 SMALL = (
-    "--env.num_envs=4 --algo.hidden 8 --algo.batch_size=16 --algo.samples=4 --algo.quantiles=1 --train.steps=300"
+    "--env.num_envs=4 --algo.hidden 8 --algo.batch_size=16 --algo.name=sac_lag --algo.quantiles=1 --train.steps=300"
     " --train.epoch_steps=64 --train.warmup_steps=64 --train.updates_per_step=0.0625 --train.replay_size=400"
     " --train.devices=1 --eval.episodes=3"
 )

@@ -23,6 +23,7 @@ T = 1000
 LIMIT = jnp.array([25.0])
 CONSTANTS = Config().complete().controller
 LAW = LimitController(CONSTANTS, LIMIT, T)
+advance = jax.jit(lambda controller: LAW.advance(controller))
 
 
 def rates(episode_cost: float | jax.Array) -> StepRates:
@@ -73,7 +74,7 @@ def test_the_integral_stays_in_its_range_and_recovers() -> None:
     for value, end in ((1000.0, CONSTANTS.max_pressure), (0.0, -CONSTANTS.max_pressure)):
         controller = measured(value, integral=0.99 * end)
         for _ in range(1000):
-            controller = LAW.advance(controller)
+            controller = advance(controller)
         assert controller.integral[0] == pytest.approx(end)
         recovering = LAW.advance(controller.replace(fast=rates(LIMIT), slow=rates(0.5 * LIMIT)))
         assert np.isfinite(recovering.integral[0])
@@ -83,22 +84,21 @@ def test_the_limit_is_approached_from_the_cost_that_free_learning_had() -> None:
     """Free at first; then the reference starts at the cost found, and leads down to the limit at its rate."""
     start = float(initial_controller(CONSTANTS, 1, 3000).reference[0])
     controller = measured(300, reference=start, integral=CONSTANTS.initial_integral)
-    integrate = jax.jit(lambda controller: LAW.advance(controller))
     for _ in range(3000 - 20):
-        controller = integrate(controller)
+        controller = advance(controller)
     assert controller.integral[0] == CONSTANTS.initial_integral
     assert LAW.pressure(controller)[0] < 0
     for _ in range(40):  # sums of 3,000 small float32 steps are off by a few of them
-        controller = integrate(controller)
+        controller = advance(controller)
     error = float(LAW.error(rates(300))[0])
     assert controller.reference[0] == pytest.approx(error, abs=40 * CONSTANTS.descent_rate)
     assert LAW.pressure(controller)[0] == pytest.approx(CONSTANTS.initial_integral, abs=0.01)
     for _ in range(round(error / CONSTANTS.descent_rate / 2)):
-        controller = integrate(controller)
+        controller = advance(controller)
     assert controller.reference[0] == pytest.approx(error / 2, rel=0.01)
     assert LAW.pressure(controller)[0] > 0.2 + CONSTANTS.initial_integral
     # Cost that falls ahead of the reference takes it along, so that it need not rise again.
-    ahead = integrate(controller.replace(slow=rates(LIMIT), fast=rates(LIMIT)))
+    ahead = advance(controller.replace(slow=rates(LIMIT), fast=rates(LIMIT)))
     found = float(LAW.error(rates(LIMIT))[0])
     assert float(ahead.reference[0]) == pytest.approx(found - CONSTANTS.descent_rate, abs=1e-5)
     assert found < error / 2

@@ -11,6 +11,7 @@ from known_cmdps import NUM_ENVS, ToldBandit, algo, solve
 
 from cvpo_jax import AlgoConfig, solve_dual
 from cvpo_jax.algorithm import critics, limits, update
+from cvpo_jax.algorithm.estep import DualSolution
 from cvpo_jax.algorithm.state import Hyperparameters, StaticConfig, TrainState, init_train_state
 from cvpo_jax.config import ControllerConfig
 from cvpo_jax.experience.evaluation import make_evaluation, summarize_each
@@ -88,13 +89,17 @@ def test_each_controller_follows_its_own_limit() -> None:
 def test_the_dual_of_each_limit_is_the_one_that_its_states_have_alone() -> None:
     state = pressed(make_state(ALGO))
     values = jax.random.normal(jax.random.PRNGKey(4), (4, STATES, SAMPLES))
-    solution, metrics = update.estep(state, values, None)
+    solution, metrics = jax.jit(update.estep, static_argnums=2)(state, values, None)
     assert solution.weights.shape == (STATES, SAMPLES)
     reward, costs = critics.aggregate(values, 1, ALGO.cost_aggregate, ALGO.reward_critics)
+
+    @jax.jit
+    def solve_one(alone: TrainState, reward: jax.Array, costs: jax.Array) -> DualSolution:
+        threshold = update.choose_threshold(alone, costs)
+        return solve_dual(reward, costs, threshold, alone.hyperparameters.kl_estep)
+
     for index in range(3):
-        alone, mine = of_one(state, index), costs[:, index::3]
-        kl_bound = state.hyperparameters.kl_estep
-        separate = solve_dual(reward[index::3], mine, update.choose_threshold(alone, mine), kl_bound)
+        separate = solve_one(of_one(state, index), reward[index::3], costs[:, index::3])
         assert bool(separate.converged) and float(separate.lam[0]) > 0
         np.testing.assert_allclose(solution.lam[index], separate.lam, rtol=1e-3)
         np.testing.assert_allclose(solution.eta[index], separate.eta, rtol=1e-3)

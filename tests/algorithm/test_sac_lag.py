@@ -16,6 +16,8 @@ from cvpo_jax.algorithm.optimizer import make_optimizer
 from cvpo_jax.algorithm.state import Batch
 from cvpo_jax.config import Config
 
+BANDIT = pytest.mark.xdist_group("bandit by SAC-Lagrangian")
+"""Tests of one compiled program."""
 TARGET = Config().controller.target_share * LIMIT
 
 
@@ -27,6 +29,7 @@ def test_entropy_is_that_of_the_normal_distribution(full) -> None:
     assert gaussian.entropy(Gaussian(jnp.zeros(2), scale)) == pytest.approx(expected, abs=1e-5)
 
 
+@BANDIT
 @pytest.mark.optimized
 def test_the_controller_holds_the_bandits_cost_just_under_its_limit() -> None:
     """Reward and cost are linear in the action, so that a multiplier of 1, in units of their slopes, balances them."""
@@ -51,6 +54,7 @@ def test_plain_dual_ascent_raises_the_multiplier_above_the_limit_and_lowers_it_b
     assert ascended(2 * cost) == pytest.approx(-sac_lag.MULTIPLIER_RATE / 2, rel=1e-2)
 
 
+@BANDIT
 def test_the_policy_follows_the_gradient_through_the_critics() -> None:
     state = solve(Bandit(NUM_ENVS), algo(name="sac_lag"), 20)
     state = state.replace(duals=state.duals.replace(lam=jnp.array([0.7])))
@@ -78,6 +82,7 @@ def test_the_policy_follows_the_gradient_through_the_critics() -> None:
     assert metrics["sac/loss"] == pytest.approx(float(value), rel=1e-5)
 
 
+@BANDIT
 def test_the_temperature_seeks_the_target_entropy() -> None:
     state = solve(Bandit(NUM_ENVS), algo(name="sac_lag"), 2)
     target = sac_lag.TARGET_ENTROPY * state.static.action_size
@@ -86,6 +91,7 @@ def test_the_temperature_seeks_the_target_entropy() -> None:
     assert sac_lag._temperature(state, jnp.float32(target)) == state.duals.eta
 
 
+@BANDIT
 def test_cvpos_options_that_it_does_not_use_change_nothing() -> None:
     settings = algo(name="sac_lag")
     states = [solve(Bandit(NUM_ENVS), replace(settings, **other), 40) for other in ({}, {"kl_estep": 0.5})]

@@ -42,17 +42,16 @@ def test_the_from_the_start_experiment_is_the_usual_one_without_unconstrained_up
 @pytest.mark.parametrize("task", ["Goal", "Button", "Circle"])
 def test_the_papers_variants_are_made(robot, step, task):
     config = load_experiment(f"experiments/paper/{robot.lower()}_{task.lower()}.py").validate()
-    vector = make_env(config, 2)
-    env = vector.env
+    env = make_env(config, 2).env
     assert (env.control_step, env.episode_length) == (pytest.approx(step), 400)
-    world = jax.eval_shape(env.reset, jax.random.PRNGKey(0)).pipeline_state
+    state = jax.eval_shape(env.reset, jax.random.PRNGKey(0))
+    world = state.pipeline_state
     if task != "Circle":
         assert world.objects["hazards"].shape == (5, 2)
         assert env.task.kind("hazards").size == 0.17
     if task == "Button":
         assert env.task.kind("gremlins").travel == 0.3
-    state = jax.eval_shape(vector.reset, jax.random.PRNGKey(0))
-    assert jax.eval_shape(vector.step, state, jnp.zeros((2, 2))).obs.shape == (2, env.observation_size)
+    assert jax.eval_shape(env.step, state, jnp.zeros(2)).obs.shape == (env.observation_size,)
 
 
 def test_the_genuine_environment_keeps_its_control_step():

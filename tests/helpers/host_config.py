@@ -1,5 +1,7 @@
 """A training on host environments that takes seconds."""
 
+from dataclasses import replace
+
 from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig
 
 CONFIG = Config(
@@ -19,3 +21,6 @@ CONFIG = Config(
     train=TrainConfig(steps=300, epoch_steps=64, warmup_steps=64, updates_per_step=1 / 16, replay_size=400, devices=1),
     eval=EvalConfig(episodes=3, every=1),
 )
+
+SOON = replace(CONFIG, algo=replace(CONFIG.algo, name="sac_lag", samples=AlgoConfig.samples))
+"""By SAC-Lagrangian, which compiles sooner: for what does not depend on the algorithm."""

@@ -25,7 +25,7 @@ class ToldBandit(LimitInput):
 
     def __init__(self, num_envs: int, unit: float = 1.0) -> None:
         super().__init__(Bandit(num_envs, unit), self.limits)
-        self.unit = unit
+        self.numbers = (unit,)
 
 
 def solve(env: ToyEnv | ToldBandit, algo: AlgoConfig, updates: int, seed: int = 0, *, of: int | None = None):
@@ -50,13 +50,13 @@ def solve(env: ToyEnv | ToldBandit, algo: AlgoConfig, updates: int, seed: int = 
     state, collector, _ = rollout.collect(env, state, collector, steps=20, random=True, axis_name=None)
     keys = jax.random.split(jax.random.PRNGKey(2), MOST_ITERATIONS)
     assert updates // 2 <= MOST_ITERATIONS
-    return run(type(env), env.num_envs, env.unit, updates // 2, keys, state, collector)
+    return run(type(env), env.num_envs, env.numbers, updates // 2, keys, state, collector)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def run(kind: type[ToyEnv] | type[ToldBandit], num_envs: int, unit, iterations, keys, state, collector):
+def run(kind: type[ToyEnv] | type[ToldBandit], num_envs: int, numbers, iterations, keys, state, collector):
     """The state after `iterations` steps of all environments, each with two updates."""
-    env, algo = kind(num_envs, unit), state.static.algo
+    env, algo = kind(num_envs, *numbers), state.static.algo
     draw = partial(
         replay.sample,
         batch_size=algo.batch_size,
@@ -79,8 +79,14 @@ def run(kind: type[ToyEnv] | type[ToldBandit], num_envs: int, unit, iterations, 
 
 
 def evaluate(env: ToyEnv, state, *, stochastic: bool) -> tuple[float, float]:
-    episodes = make_evaluation(env, stochastic=stochastic)(state, jax.random.PRNGKey(3))
+    """Mean return and cost of an episode; equal kinds of problems share one compiled program here, too."""
+    episodes = play(type(env), env.num_envs, stochastic, env.numbers, state)
     return float(episodes.returns.mean()), float(episodes.costs.mean())
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def play(kind: type[ToyEnv], num_envs: int, stochastic: bool, numbers, state):
+    return make_evaluation(kind(num_envs, *numbers), stochastic=stochastic)(state, jax.random.PRNGKey(3))
 
 
 def algo(**options) -> AlgoConfig:

@@ -33,6 +33,11 @@ class ToyEnv:
         self.unit = unit
         """Of costs."""
 
+    @property
+    def numbers(self) -> tuple:
+        """The options after the number of copies, of which none shapes a compiled program."""
+        return (self.unit,)
+
     def outcome(self, place: jax.Array, action: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Next place, reward and cost before its unit, each `[N]`."""
         raise NotImplementedError
@@ -67,6 +72,22 @@ class Bandit(ToyEnv):
         return jnp.zeros_like(place), action, (action + 1) / 2
 
 
+class Brittle(Bandit):
+    """A bandit whose rewards are never numbers where it was begun by one key in eight.
+
+    Those of an evaluation, of four environments, always are.
+    """
+
+    def outcome(self, place, action):
+        _, reward, cost = super().outcome(place, action)
+        return place, jnp.where(place > 0, jnp.nan, reward), cost
+
+    def reset(self, key):
+        state = super().reset(key)
+        broken = jnp.float32((key[1] % 8 == 1) * (self.num_envs != 4))
+        return state.replace(pipeline_state=state.pipeline_state.replace(place=jnp.full(self.num_envs, broken)))
+
+
 class Chain(ToyEnv):
     """Two states, chosen by the action's sign; state 1 pays 1 and costs 1 a step. The best return is L itself."""
 
@@ -75,11 +96,23 @@ class Chain(ToyEnv):
         return there, there, there
 
 
-class Mortal(Bandit):
-    """A bandit whose episodes may last 200 steps, but end by themselves after 20 on average."""
+class Problem(ToyEnv):
+    """The bandit or the `chain`, whose episodes may also end by themselves: with probability `hazard` at each step.
 
-    episode_length = 200
-    hazard = 1 / 20
+    Which it is, numbers say, which may be traced: all share one compiled program.
+    """
+
+    def __init__(self, num_envs: int, unit=1.0, chain=0.0, hazard=0.0) -> None:
+        super().__init__(num_envs, unit)
+        self.chain, self.hazard = chain, hazard
+
+    @property
+    def numbers(self) -> tuple:
+        return self.unit, self.chain, self.hazard
+
+    def outcome(self, place, action):
+        of_each = zip(Chain.outcome(self, place, action), Bandit.outcome(self, place, action), strict=True)
+        return tuple(jnp.where(self.chain, chain, bandit) for chain, bandit in of_each)
 
     def reset(self, key):
         state = super().reset(key)

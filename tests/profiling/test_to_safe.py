@@ -39,7 +39,8 @@ def test_a_seed_that_never_got_there_counts_in_the_median() -> None:
     assert not math.isfinite(Wait(0).seconds)
 
 
-def test_a_tiny_training_is_timed_in_a_process_of_its_own(tiny_experiment, capsys) -> None:
+@pytest.mark.xdist_group("tiny_run")  # whose program it finds in the cache
+def test_a_tiny_training_is_timed_in_a_process_of_its_own(tiny_experiment, tiny_run, capsys) -> None:
     arguments = [str(tiny_experiment), "--seeds", "1", "--json", "--eval.every", "1", "--algo.cost_limit", "1000"]
     assert cli.main(bench.command, [*arguments, "--to_safe", "-1000"]) == 0
     (wait,) = json.loads(capsys.readouterr().out)["seeds"]

@@ -66,6 +66,11 @@ def test_mistakes_are_told_in_one_line(arguments, tiny_run, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_run_at_one_limit_takes_none(tiny_run, capsys):
+    assert cli.main(evaluate.command, [str(tiny_run), "--limit", "5"]) == 2
+    assert "leave the option out" in capsys.readouterr().err
+
+
 def test_curves_of_several_runs_in_one_picture(tiny_run, tmp_path, capsys):
     assert cli.main(plot.command, [str(tiny_run), str(tiny_run), "--out", str(tmp_path / "both.png")]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "both.png")

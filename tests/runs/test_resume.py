@@ -110,9 +110,11 @@ def wait_for_step(run_dir, step, process):
     pytest.fail(f"no evaluation after step {step}: {process.communicate()}")
 
 
-def test_ctrl_c_saves_and_a_kill_loses_only_what_came_after_the_last_checkpoint(tiny_experiment, tmp_path):
+def test_ctrl_c_saves_and_a_kill_loses_only_what_came_after_the_last_checkpoint(tiny_experiment, tiny_run, tmp_path):
     run_dir = tmp_path / "run"
-    process = start(str(tiny_experiment), "--run_dir", str(run_dir), "--train.steps", "100000000")
+    # So long, and so few of the latest steps, that the program is the one that `tiny_run` left in the cache.
+    longer = ("--train.steps", "80000", "--algo.recent_steps", "50")
+    process = start(str(tiny_experiment), "--run_dir", str(run_dir), *longer)
     wait_for_step(run_dir, 0, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)

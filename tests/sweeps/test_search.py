@@ -5,11 +5,10 @@ import sys
 from dataclasses import replace
 
 import pytest
-from toy import Bandit
+from toy_trainings import use_toys
 
 from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, EvalConfig, TrainConfig, cli, search
 from cvpo_jax.sweeps.search import OPTIONS, Dimension, Search, best, parse_space, run_search, told, within
-from cvpo_jax.training import trainer
 
 LIMIT = 5.0
 CONFIG = Config(
@@ -159,7 +158,7 @@ def test_another_space_or_experiment_needs_a_folder_of_its_own(tmp_path, open_st
 
 @pytest.mark.xdist_group("toys")
 def test_points_are_trained_together_and_the_best_is_told(tmp_path, open_study, monkeypatch, capsys):
-    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
+    use_toys(monkeypatch)
     experiment = tmp_path / "toy.py"
     experiment.write_text(f"from cvpo_jax import *\n\n\ndef get_config():\n    return {CONFIG!r}\n")
     words = [str(experiment), "--space", "algo.kl_estep=0.05..0.4:log", "--points", "4", "--at_once", "4"]

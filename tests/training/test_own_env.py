@@ -20,7 +20,7 @@ SMALL = {
     "train.replay_size": 400,
     "train.updates_per_step": 0.125,
     "algo.batch_size": 16,
-    "algo.samples": 4,
+    "algo.name": "sac_lag",  # which compiles sooner
     "eval.episodes": 2,
     "eval.every": 1,
 }

@@ -6,7 +6,8 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from toy import Bandit, Walk
+from toy import Walk
+from toy_trainings import use_toys
 
 import envs
 from cvpo_jax import AlgoConfig, Config, EnvConfig, EvalConfig, TrainConfig
@@ -19,9 +20,10 @@ pytestmark = pytest.mark.xdist_group("toys")
 CONFIG = Config(
     env=EnvConfig(num_envs=8),
     algo=AlgoConfig(hidden=(8,), batch_size=16, samples=4, n_step=2, recent_steps=64, cost_limit=6.0),
-    train=TrainConfig(epoch_steps=64, warmup_steps=64, updates_per_step=1 / 16, replay_size=256, devices=1),
-    eval=EvalConfig(episodes=4),
+    train=TrainConfig(steps=150, epoch_steps=64, warmup_steps=64, updates_per_step=1 / 16, replay_size=256, devices=1),
+    eval=EvalConfig(episodes=4, every=1),
 )
+"""As in the tests of sweeps, whose programs serve here."""
 
 
 def trial(seed: int, **options) -> Config:
@@ -34,7 +36,7 @@ TRIALS = (trial(0), trial(1), trial(1, critic_lr=1e-2, gamma=0.9, cost_limit=2.0
 @pytest.fixture(scope="module")
 def toys():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
+        use_toys(patch)
         yield
 
 

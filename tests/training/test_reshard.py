@@ -7,13 +7,13 @@ import jax
 import numpy as np
 import pytest
 from toy import Bandit
+from toy_trainings import use_toys
 
 from cvpo_jax import AlgoConfig, Config, ConfigError, EnvConfig, EvalConfig, TrainConfig
 from cvpo_jax.experience import rollout
 from cvpo_jax.runs.directory import load_config
 from cvpo_jax.runs.metrics import read_metrics
 from cvpo_jax.runs.policy import load_state
-from cvpo_jax.training import trainer
 from cvpo_jax.training.reshard import reshard
 from cvpo_jax.training.train import train
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_shared_is_told(collector):
 
 @pytest.mark.xdist_group("toys")
 def test_a_run_goes_on_on_more_devices_than_it_began_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Bandit(num_envs))
+    use_toys(monkeypatch)
     config = Config(
         env=EnvConfig(num_envs=8),
         # As in test_population, whose compiled program for one device serves here.

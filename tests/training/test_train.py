@@ -43,7 +43,8 @@ class Failing(Bandit):
 def test_a_number_that_is_not_finite_stops_training_before_it_is_saved(tmp_path, monkeypatch):
     """Even if it came of an epoch's last step, and nobody has acted on it yet."""
     monkeypatch.setattr(trainer, "make_env", lambda config, num_envs, **_: Failing(num_envs))
-    config = replace(CONFIG, train=replace(CONFIG.train, devices=1), run_dir=str(tmp_path / "run"))
+    algo = replace(CONFIG.algo, name="sac_lag", samples=AlgoConfig.samples)  # which compiles sooner
+    config = replace(CONFIG, algo=algo, train=replace(CONFIG.train, devices=1), run_dir=str(tmp_path / "run"))
     fault = r"environment is at fault: observation\[0\] of environment 0 was nan at step 1,232;.* ended at step 1,232"
     with pytest.raises(TrainingError, match=rf"{fault}; mend it, and --resume {tmp_path}/run: its checkpoint 720"):
         train(config)

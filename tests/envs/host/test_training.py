@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from host_config import CONFIG
+from host_config import CONFIG, SOON
 from processes import is_running
 from toy_host import EPISODE_LENGTH, BrittleEnv, ToyEnv
 
@@ -53,7 +53,7 @@ def test_each_constraint_has_the_costs_of_its_component_and_no_process_stays(tmp
 
 def test_a_failing_environment_is_named_with_its_seed_and_traceback(tmp_path, monkeypatch, capsys, caplog):
     vectors = use(monkeypatch, BrittleEnv)
-    config = replace(CONFIG, run_dir=str(tmp_path / "run"))
+    config = replace(SOON, run_dir=str(tmp_path / "run"))
     assert cli.main(lambda _: print(train(config)), []) == cli.WRONG
     first, *traceback = capsys.readouterr().err.splitlines()
     assert first.startswith("error: Toy: environment ") and "reset seed" in first and "keeps failing" in first
@@ -96,7 +96,7 @@ def test_ctrl_c_ends_a_run_within_seconds_and_leaves_no_process(tmp_path, signal
         from cvpo_jax import cli, train
         from cvpo_jax.training import trainer
         from envs.host.vector import HostVectorEnv
-        from host_config import CONFIG
+        from host_config import SOON
         from toy_host import SlowEnv
         env = partial(SlowEnv, {0.001 if signals == 1 else 10})
         trainer.make_env = lambda config, num_envs, **_: HostVectorEnv(env, num_envs, num_workers=1, timeout=1000.0)
@@ -105,7 +105,7 @@ def test_ctrl_c_ends_a_run_within_seconds_and_leaves_no_process(tmp_path, signal
             print(*(worker.pid for pool in self._pools.values() for worker in pool.workers), flush=True)
             return step(self, latest, action)
         HostVectorEnv._host_step = told
-        config = replace(CONFIG, run_dir={str(tmp_path / "run")!r}, train=replace(CONFIG.train, steps=10**9))
+        config = replace(SOON, run_dir={str(tmp_path / "run")!r}, train=replace(SOON.train, steps=10**9))
         cli.leave(cli.main(lambda _: train(config), []))
     """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
