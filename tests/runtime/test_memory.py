@@ -16,7 +16,7 @@ from cvpo_jax.runtime import memory
 def test_the_peak_grows_with_what_is_held_and_does_not_fall() -> None:
     """In a process of its own, since this one may already hold gigabytes, and would have to hold as many more.
 
-    Linux begins a process with the peak of the one that starts it, which is therefore a shell.
+    Linux counts pages for each processor, and adds them up now and then: the peak may fall by some of them.
     """
     code = """if True:
         import numpy as np
@@ -26,10 +26,9 @@ def test_the_peak_grows_with_what_is_held_and_does_not_fall() -> None:
         after = memory.peak_host_bytes()
         assert after > 1.3 * before, (before, after)
         del held
-        assert memory.peak_host_bytes() >= after
+        assert memory.peak_host_bytes() > 0.99 * after
     """
-    command = ["sh", "-c", '"$0" -c "$1"; exit $?', sys.executable, code]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
