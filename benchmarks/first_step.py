@@ -5,6 +5,7 @@ compiled programs lies in FOLDER: an empty folder gives a cold start, the same f
 """
 
 import argparse
+import gc
 import os
 import time
 
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("experiment")
     parser.add_argument("--cache", help="folder of compiled programs; the user's own by default")
     options, rest = parser.parse_known_args()
+    gc.set_threshold(50_000)  # as all commands do
     if options.cache:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = options.cache
     import jax
