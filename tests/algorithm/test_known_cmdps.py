@@ -29,11 +29,12 @@ def published(**options) -> AlgoConfig:
 def test_the_controller_holds_the_bandits_measured_cost_just_under_its_limit() -> None:
     """Without any pressure the bandit's cost stands still, so that the integral has to find its way to zero first.
 
-    It closes in with a time constant of proportional / integral_rate updates: 1,350 of so short a training.
+    It closes in with a time constant of proportional / integral_rate updates: 1,350 of so short a training. Five seeds
+    ended 1 to 4 % above the target: two together are surely within the bound, whatever a machine rounds differently.
     """
     env = Problem(NUM_ENVS)
-    _, costs = evaluate(env, solve(env, algo(), UPDATES), stochastic=False)
-    assert costs == pytest.approx(ControllerConfig().target_share * LIMIT, rel=0.05)
+    ends = [evaluate(env, solve(env, algo(), UPDATES, seed), stochastic=False) for seed in range(2)]
+    assert np.mean([costs for _, costs in ends]) == pytest.approx(ControllerConfig().target_share * LIMIT, rel=0.05)
 
 
 @MEASURED
