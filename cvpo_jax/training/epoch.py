@@ -100,7 +100,7 @@ def make_loop(config: Config, schedule: Schedule, env: VectorEnv, num_devices: i
     def loop(
         warm_up: jax.Array, state: TrainState, collector: CollectorState, *, axis_name: str | None = None
     ) -> tuple[TrainState, CollectorState, Metrics]:
-        # Compiled inline by itself: traced once, although its shapes are asked for, too.
+        # Under a jit of its own it is traced once, although its shapes are asked for twice; inlined, it leaves no mark.
         @partial(jax.jit, inline=True)
         def updates(carry: tuple) -> tuple[tuple, Metrics]:
             (state, key, _), metrics = jax.lax.scan(
